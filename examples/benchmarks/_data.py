@@ -1,0 +1,118 @@
+"""Data for the benchmarks: from a folder of ``.npz`` files, or through scikit-learn's loaders.
+
+A folder holds ``mnist.npz``, ``fashion_mnist.npz`` (``X_train``, ``y_train``, ``X_test``,
+``y_test``; bytes), ``cifar10_test.npz`` (``X_test``, ``y_test``; bytes), ``uci_classification.npz``
+and ``uci_regression.npz`` (``NAME/X`` and ``NAME/y`` for each table). Without a folder the images
+come from OpenML, which needs a network, and the tables are those bundled with scikit-learn.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from sklearn import datasets
+
+OPENML_NAMES = {"mnist": "mnist_784", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR_10"}
+OPENML_TRAINING_ROWS = {"mnist": 60_000, "fashion_mnist": 60_000, "cifar10": 50_000}
+BLOCK = 2000
+BUNDLED = {
+    "classification": {
+        "breast_cancer": datasets.load_breast_cancer,
+        "digits": datasets.load_digits,
+        "iris": datasets.load_iris,
+        "wine": datasets.load_wine,
+    },
+    "regression": {"diabetes": datasets.load_diabetes},
+}
+
+
+def _pixels(images):
+    """Bytes to numbers between 0 and 1."""
+    scaled = np.asarray(images, dtype=np.float32)
+    scaled /= 255
+    return scaled
+
+
+def _openml_images(name):
+    """Raw images and labels of a data set on OpenML, training rows first."""
+    bunch = datasets.fetch_openml(OPENML_NAMES[name], version=1, as_frame=False)
+    return bunch.data, bunch.target.astype(int)
+
+
+def load_images(name, folder=None):
+    """Return X_train, y_train, X_test, y_test of "mnist" or "fashion_mnist", pixels in [0, 1]."""
+    if folder is None:
+        X, y = _openml_images(name)
+        n = OPENML_TRAINING_ROWS[name]
+        return _pixels(X[:n]), y[:n], _pixels(X[n:]), y[n:]
+    with np.load(Path(folder) / f"{name}.npz") as file:
+        train = _pixels(file["X_train"]), file["y_train"].astype(int)
+        return *train, _pixels(file["X_test"]), file["y_test"].astype(int)
+
+
+def load_cifar10(folder=None):
+    """Return X, y of the 10,000 test images of CIFAR-10, pixels in [0, 1]."""
+    if folder is None:
+        X, y = _openml_images("cifar10")
+        n = OPENML_TRAINING_ROWS["cifar10"]
+        return _pixels(X[n:]), y[n:]
+    with np.load(Path(folder) / "cifar10_test.npz") as file:
+        return _pixels(file["X_test"]), file["y_test"].astype(int)
+
+
+def table_names(kind, folder=None):
+    """Names of the tables of a kind, "classification" or "regression", in alphabetical order."""
+    if folder is None:
+        return sorted(BUNDLED[kind])
+    with np.load(Path(folder) / f"uci_{kind}.npz") as file:
+        return sorted({key.removesuffix("/X") for key in file.files if key.endswith("/X")})
+
+
+def load_table(kind, name, folder=None):
+    """Return X, y of one table."""
+    if folder is None:
+        X, y = BUNDLED[kind][name](return_X_y=True)
+        return X.astype(np.float32), y
+    with np.load(Path(folder) / f"uci_{kind}.npz") as file:
+        return file[f"{name}/X"], file[f"{name}/y"]
+
+
+def load_linear_task(name, folder=None, rows=None):
+    """Return inputs less their mean and one-hot targets minus 0.1 (at most ``rows`` of them)."""
+    X, y = load_cifar10(folder) if name == "cifar10" else load_images(name, folder)[:2]
+    X, y = X[:rows], y[:rows]
+    X -= X.mean(axis=0, dtype=float).astype(X.dtype)
+    return X, np.eye(10)[y] - 0.1
+
+
+class Moments(NamedTuple):
+    """Second moments of inputs and targets, which hold all that the loss (1) depends on."""
+
+    cxx: np.ndarray
+    cxy: np.ndarray
+    mean_y: np.ndarray
+    power: float
+
+    def loss(self, weights, constant):
+        """Return mean |y - A^T x - b|^2 for A (m, n), b (n,) and inputs of mean 0."""
+        explained = 2 * np.sum(weights * self.cxy) - np.sum(weights * (self.cxx @ weights))
+        return self.power - explained - 2 * constant @ self.mean_y + constant @ constant
+
+    def optimum(self, k):
+        """Return the least loss (1) of k neurons: |y|^2 less the k largest squared values."""
+        values, vectors = np.linalg.eigh(self.cxx)
+        held = values > values[-1] * len(values) * np.finfo(float).eps
+        whitening = vectors[:, held] / np.sqrt(values[held])
+        singular = np.linalg.svd(whitening.T @ self.cxy, compute_uv=False)
+        return self.power - np.sum(singular[:k] ** 2)
+
+
+def second_moments(X, Y):
+    """Return the Moments of a data set in double precision, a block of rows at a time."""
+    cxx = np.zeros((X.shape[1], X.shape[1]))
+    cxy = np.zeros((X.shape[1], Y.shape[1]))
+    for first in range(0, len(X), BLOCK):
+        x = X[first : first + BLOCK].astype(float)
+        cxx += x.T @ x
+        cxy += x.T @ Y[first : first + BLOCK]
+    return Moments(cxx / len(X), cxy / len(X), Y.mean(axis=0), float(np.mean(np.sum(Y**2, axis=1))))

@@ -1,0 +1,10 @@
+"""Neural networks trained by local synaptic rules instead of backpropagation.
+
+The algorithm is that of arXiv 2011.15031, in scikit-learn's terms.
+"""
+
+from ._estimators import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor
+from ._training import DivergenceError
+
+__all__ = ["PUBLISHED", "DivergenceError", "LocalRuleClassifier", "LocalRuleRegressor"]
+__version__ = "0.1.0"

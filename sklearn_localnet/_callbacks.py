@@ -1,0 +1,36 @@
+"""scikit-learn's callbacks where it has them (1.9 and later), and nothing in their place before."""
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+
+    def with_callbacks(method):
+        """Leave the method as it is."""
+        return method
+
+    class CallbackSupportMixin:
+        """Refuses callbacks with a word on what has them."""
+
+        def set_callbacks(self, *callbacks):
+            """Raise ImportError where callbacks are given: they need scikit-learn 1.9."""
+            if callbacks:
+                raise ImportError("Callbacks need scikit-learn 1.9 or later.")
+            return self
+
+        def _init_callback_context(self, **_):
+            return _NoTask()
+
+    class _NoTask:
+        """A task that nobody listens to."""
+
+        def subcontext(self, **_):
+            return self
+
+        def call_on_fit_task_begin(self, **_):
+            return self
+
+        def call_on_fit_task_end(self, **_):
+            return False
+
+
+__all__ = ["CallbackSupportMixin", "with_callbacks"]

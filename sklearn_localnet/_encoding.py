@@ -1,0 +1,179 @@
+"""Labels and regression targets to target columns, and scores back to predictions.
+
+An encoder answers for the kind of target; the statistics of its columns (`TargetStatistics`) are
+kept apart, because a stream has to estimate them as it goes.
+"""
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+
+
+class LabelEncoder:
+    """Class labels to columns: one for two classes, one a class or a label otherwise.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Sorted distinct labels.
+    multilabel : bool
+        Whether targets are indicator rows with a column a label.
+    """
+
+    def __init__(self, classes, multilabel):
+        self.classes = classes
+        self.multilabel = multilabel
+        self.binary = not multilabel and len(classes) == 2
+        self.n_columns = 1 if self.binary else len(classes)
+        self.activation = "logistic" if multilabel or self.binary else "softmax"
+        self._columns = np.eye(len(classes))[:, -self.n_columns :]
+
+    @classmethod
+    def from_targets(cls, y, classes=None):
+        """Encoder for the labels in ``y``, or for ``classes`` where they are given."""
+        check_classification_targets(y)
+        multilabel = type_of_target(y, input_name="y").startswith("multilabel")
+        if type_of_target(y) == "multiclass-multioutput":
+            raise ValueError("y has several multiclass columns: give one, or 0/1 indicators.")
+        if classes is None:
+            classes = np.arange(y.shape[1]) if multilabel else unique_labels(column_or_1d(y))
+        else:
+            classes = _checked_classes(classes)
+        if len(classes) < 2 and not multilabel:
+            raise ValueError(
+                f"y holds one class ({classes[0]!r}); a classifier needs at least two classes."
+            )
+        return cls(classes, multilabel)
+
+    def check_same(self, classes):
+        """Raise ValueError unless ``classes`` are those that training began with."""
+        if not np.array_equal(_checked_classes(classes), self.classes):
+            raise ValueError(
+                f"classes={list(classes)} is not the same as on the first call to partial_fit: "
+                f"{self.classes.tolist()}."
+            )
+
+    def codes(self, y):
+        """Checked targets: class indices (N,), or indicators (N, n_labels)."""
+        return self._indicators(y) if self.multilabel else self._indices(y)
+
+    def _indicators(self, y):
+        y = y.toarray() if issparse(y) else np.asarray(y)
+        if y.ndim != 2 or y.shape[1] != self.n_columns:
+            raise ValueError(f"y has shape {y.shape}, expected {self.n_columns} label columns.")
+        if not np.isin(y, (0, 1)).all():
+            raise ValueError("y has values other than 0 and 1 in its label indicators.")
+        return y
+
+    def _indices(self, y):
+        y = column_or_1d(y, warn=True)
+        try:
+            codes = np.searchsorted(self.classes, y)
+            known = self.classes[np.minimum(codes, len(self.classes) - 1)] == y
+        except TypeError:
+            known = np.zeros(len(y), dtype=bool)
+        if not np.all(known):
+            unknown = np.asarray(y)[~known][:5].tolist()
+            raise ValueError(
+                f"y holds labels {unknown} that are not among the classes {self.classes.tolist()}."
+            )
+        return codes
+
+    def columns(self, codes):
+        """Target columns (B, n), zeros and ones in float64."""
+        return codes.astype(np.float64) if self.multilabel else self._columns[codes]
+
+    def labels(self, scores):
+        """Labels from scores (N, n) whose threshold is zero: the inverse of the encoding."""
+        if self.multilabel:
+            return (scores > 0).astype(int)
+        if self.binary:
+            return self.classes[(scores[:, 0] > 0).astype(int)]
+        return self.classes[np.argmax(scores, axis=1)]
+
+
+def _checked_classes(classes):
+    classes = column_or_1d(classes)
+    distinct = unique_labels(classes)
+    if len(distinct) != len(classes):
+        raise ValueError(f"classes holds a label more than once: {classes.tolist()}.")
+    return distinct
+
+
+class ValueEncoder:
+    """Regression targets: each output is a column."""
+
+    activation = "identity"
+
+    def __init__(self, n_columns, flat):
+        self.n_columns = n_columns
+        self.flat = flat
+
+    @classmethod
+    def from_targets(cls, y):
+        """Encoder for the shape of ``y``."""
+        return cls(1 if y.ndim == 1 else y.shape[1], y.ndim == 1)
+
+    def codes(self, y):
+        """Checked targets (N, n_outputs) in float64."""
+        y = np.asarray(y, dtype=np.float64)
+        y = y.reshape(-1, 1) if y.ndim == 1 else y
+        if y.shape[1] != self.n_columns:
+            raise ValueError(f"y has {y.shape[1]} outputs, expected {self.n_columns}.")
+        return y
+
+    def columns(self, codes):
+        """Target columns (B, n)."""
+        return codes
+
+
+class TargetStatistics:
+    """Mean and spread of the target columns, of a whole table or of a stream so far.
+
+    Attributes
+    ----------
+    mean, scale : ndarrays of shape (n,)
+        What is taken from the targets, and what they are divided by (ones for labels).
+    """
+
+    def __init__(self, mean, variance, weight, scaled=False):
+        self.mean, self.variance, self.weight, self.scaled = mean, variance, weight, scaled
+
+    @classmethod
+    def empty(cls, n_columns):
+        """Statistics of a stream that has not begun."""
+        return cls(np.zeros(n_columns), np.zeros(n_columns), 0.0)
+
+    @property
+    def state(self):
+        """Plain arrays and numbers to begin from another time."""
+        return {"mean": self.mean, "variance": self.variance, "weight": self.weight}
+
+    @property
+    def scale(self):
+        """Standard deviation of each column, 1 where it does not vary or is not to be scaled."""
+        spread = np.sqrt(self.variance) if self.scaled else np.zeros_like(self.variance)
+        rounding = 10 * np.finfo(np.float64).eps * np.abs(self.mean)
+        return np.where(spread > rounding, spread, 1.0)
+
+    def include(self, columns, share, weight):
+        """Take in a batch: columns (B, n), shares that sum to one, and their total weight.
+
+        Pooled mean and variance of Chan, Golub and LeVeque (1983).
+        """
+        total = self.weight + weight
+        mean = share @ columns
+        variance = share @ (columns - mean) ** 2
+        gap, part = mean - self.mean, weight / total
+        self.variance = (1 - part) * (self.variance + part * gap**2) + part * variance
+        self.mean = self.mean + part * gap
+        self.weight = total
+
+    def encode(self, columns):
+        """Standardised target columns."""
+        return (columns - self.mean) / self.scale if self.scaled else columns - self.mean
+
+    def decode(self, columns):
+        """Inverse of `encode`, in float64."""
+        return columns * self.scale + self.mean

@@ -1,0 +1,380 @@
+"""The circuit: its weights, how they start, what its compartments hold, how a batch changes them.
+
+`Microcircuit.learn` is the fast form of `_equations.py`, with preallocated buffers and in-place
+steps; the tests hold the two equal.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import issparse
+from scipy.special import expit
+
+from . import _equations as eq
+from ._step_rules import AdaptiveStep, PlainStep
+
+TRACE_RATE = 0.1  # rho, the rate at which a trace of the gain update forgets
+SURPRISE_FLOOR = 0.1  # the part of plasticity that a fully expected row keeps
+STEPPED = ("basal_weights", "basal_intercepts", "readout_weights", "readout_intercepts")
+WEIGHTS = (
+    *STEPPED,
+    "apical_weights",
+    "interneuron_weights",
+    "pyramidal_to_interneuron_weights",
+    "mean_activity",
+)
+
+
+class Design(NamedTuple):
+    """What stays fixed while a circuit learns."""
+
+    n_features: int
+    n_hidden: int
+    n_targets: int
+    n_interneurons: int
+    activation: str
+    output: str  # "softmax", "logistic" or "identity": what turns scores into predictions
+    hebbian: bool
+    interneurons: str
+    modulation: str | None
+    gain_damping: float
+    centered: bool
+    fit_intercept: bool
+    solver: str
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    dtype: np.dtype
+
+
+class Rates(NamedTuple):
+    """Step sizes of one update."""
+
+    basal: float  # eta_1, also of a delta-rule readout
+    apical: float  # eta_2
+    interneuron: float  # eta_q
+    centering: float  # eps
+    weight_decay: float  # the part of a weight lost in this step
+
+
+def orthonormal(n_rows, n_columns, rng):
+    """Random matrix whose columns (or rows, where these are fewer) are orthonormal."""
+    tall = rng.standard_normal((max(n_rows, n_columns), min(n_rows, n_columns)))
+    frame = np.linalg.qr(tall)[0]
+    return frame if n_rows >= n_columns else frame.T
+
+
+def start_weights(design, x, y, share, rng):
+    """Weights near the equilibrium of the gain control, and the scale of the inputs.
+
+    Apical and interneuron synapses start with singular values at the spread of the targets, which
+    is where Sec. A has them when the target is predictable, in random directions that they share.
+    Basal synapses start random, scaled so that the largest eigenvalue of mean z z^T is one.
+    """
+    k, m, n, n_inter = design.n_hidden, design.n_features, design.n_targets, design.n_interneurons
+    spread = np.sqrt(share @ np.mean(y.astype(np.float64) ** 2, axis=1)) or 0.5
+    frame = orthonormal(k, min(k, max(n, n_inter)), rng)
+    apical = spread * (frame[:, :n] if n <= k else frame @ orthonormal(k, n, rng))
+    inter = spread * (frame[:, :n_inter] if n_inter <= k else frame @ orthonormal(k, n_inter, rng))
+    inter = apical if n_inter == n else inter
+    back = inter.T
+    if design.interneurons == "decoupled":
+        back = inter.T + spread / np.sqrt(k) * rng.standard_normal(inter.T.shape)
+    scale = root_mean_square(x, share)
+    basal = rng.standard_normal((k, m)) / (np.sqrt(m) * scale)
+    z = eq.ACTIVATIONS[design.activation].function(x @ basal.T)
+    mean_activity = share @ z if design.centered else np.zeros(k)
+    gain = _largest_gain(z - mean_activity, share) or _largest_gain(z, share) or 1.0
+    weights = {
+        "basal_weights": basal / np.sqrt(gain),
+        "basal_intercepts": np.zeros(k),
+        "readout_weights": np.zeros((n, k)),
+        "readout_intercepts": np.zeros(n),
+        "apical_weights": apical,
+        "interneuron_weights": inter,
+        "pyramidal_to_interneuron_weights": back,
+        "mean_activity": np.zeros(k),
+    }
+    if design.centered:
+        z = eq.ACTIVATIONS[design.activation].function(x @ weights["basal_weights"].T)
+        weights["mean_activity"] = share @ z
+    return weights, scale
+
+
+def root_mean_square(x, share):
+    """Size of the features in a batch: root of the mean square, 1 where all are zero."""
+    largest = float(abs(x).max()) if x.shape[0] else 0.0
+    if largest == 0.0:
+        return 1.0
+    scaled = (x / largest).astype(np.float64)
+    square = scaled.multiply(scaled).mean(axis=1) if issparse(x) else np.mean(scaled**2, axis=1)
+    return largest * float(np.sqrt(share @ np.asarray(square).ravel()))
+
+
+def _largest_gain(z, share):
+    """Largest eigenvalue of mean z z^T, from the smaller of the two Gram matrices."""
+    rows = np.sqrt(share)[:, None] * z
+    gram = rows @ rows.T if rows.shape[0] < rows.shape[1] else rows.T @ rows
+    return float(np.linalg.eigvalsh(gram)[-1])
+
+
+class Microcircuit:
+    """Weights of one circuit, and the update that changes them.
+
+    Parameters
+    ----------
+    design : Design
+    weights : dict of str to ndarray
+        The arrays named in ``WEIGHTS``; they are copied.
+    history : dict
+        What else an update needs: ``input_scale``, ``n_updates``, traces and moments.
+    """
+
+    def __init__(self, design, weights, history):
+        self.design = design
+        for name in ("apical_weights", "interneuron_weights", "mean_activity"):
+            setattr(self, name, np.array(weights[name], dtype=design.dtype, order="C"))
+        self.readout_weights = self.apical_weights.T
+        self.readout_intercepts = np.zeros(design.n_targets, design.dtype)
+        stepped = STEPPED[:2] if design.hebbian else STEPPED
+        shapes = [np.shape(weights[name]) for name in stepped]
+        self._stepped, views, self._bounds = _packed(shapes, design.dtype)
+        self._direction, self._direction_views, _ = _packed(shapes, design.dtype)
+        for name, view in zip(stepped, views, strict=True):
+            view[...] = weights[name]
+            setattr(self, name, view)
+        self.gain_trace = np.array(history.get("gain_trace", 0 * self.interneuron_weights))
+        self.pyramidal_to_interneuron_weights = self.interneuron_weights.T
+        self.back_trace = self.gain_trace.T
+        if design.interneurons == "decoupled":
+            back = weights["pyramidal_to_interneuron_weights"]
+            self.pyramidal_to_interneuron_weights = np.array(back, dtype=design.dtype, order="C")
+            self.back_trace = np.array(history.get("back_trace", self.gain_trace.T))
+        self.input_scale = history["input_scale"]
+        self.n_updates = history.get("n_updates", 0)
+        self._step = PlainStep(design.dtype)
+        if design.solver == "adam":
+            betas = (design.beta_1, design.beta_2, design.epsilon)
+            self._step = AdaptiveStep(self._stepped.size, design.dtype, *betas, history)
+        self._function, self._derivative = eq.ACTIVATIONS[design.activation]
+        self._z = self._p = self._slope = np.empty((0, design.n_hidden), design.dtype)
+
+    @classmethod
+    def start(cls, design, x, y, share, rng):
+        """A new circuit near equilibrium for the first batch (x, y)."""
+        weights, input_scale = start_weights(design, x, y, share, rng)
+        return cls(design, weights, {"input_scale": input_scale})
+
+    @property
+    def weights(self):
+        """The arrays named in ``WEIGHTS``, as they are now."""
+        return {name: getattr(self, name) for name in WEIGHTS}
+
+    @property
+    def history(self):
+        """What a later update needs beside the weights: plain arrays and numbers."""
+        return {
+            "input_scale": self.input_scale,
+            "n_updates": self.n_updates,
+            "gain_trace": self.gain_trace,
+            "back_trace": self.back_trace,
+            **self._step.history,
+        }
+
+    def activity(self, x):
+        """Basal current W1 x and activity z as the rest of the circuit sees it, shapes (B, k)."""
+        u = x @ self.basal_weights.T + self.basal_intercepts
+        z = self._function(u)
+        return u, (z - self.mean_activity if self.design.centered else z)
+
+    def scores(self, z):
+        """What the readout makes of the activity, in encoded target units, shape (B, n)."""
+        if self.design.hebbian:
+            return z @ self.apical_weights
+        return z @ self.readout_weights.T + self.readout_intercepts
+
+    def compartments(self, x, y=None):
+        """Every compartment for each row, by name; ``apical`` and ``plateau`` only with y."""
+        u, z = self.activity(x)
+        inhibition = self._inhibition(z)
+        n = eq.interneuron_activity(self.pyramidal_to_interneuron_weights, z)
+        parts = {"basal": u, "output": z, "interneuron": n, "inhibition": inhibition}
+        if y is not None:
+            parts["apical"] = eq.apical_current(self.apical_weights, y)
+            parts["plateau"] = eq.plateau_potential(parts["apical"], inhibition)
+        return parts
+
+    def learn(self, x, y, offset, share, rates):
+        """Change every synapse by one batch, in place.
+
+        Parameters
+        ----------
+        x : (B, m) array or CSR matrix
+        y : (B, n) array
+            Targets as they reach the apical dendrites.
+        offset : (n,) array
+            What was taken from the labels to get ``y``; a classifier's readout adds it back.
+        share : (B,) array
+            Each row's part in the averages; sums to one.
+        rates : Rates
+
+        Returns
+        -------
+        float
+            Loss of the batch before the update.
+        """
+        self.n_updates += 1
+        z, slope = self._somatic(x, share, rates.centering)
+        error, loss = self._readout_error(z, y, offset, share)
+        p = self._plateau(z, y)
+        if self.design.modulation is not None:
+            p *= self._gate(p, error, share)[:, None]
+        p *= slope
+        share = share[:, None]
+        self._set_directions(x, p, z, error * share, share)
+        self._change_targets_and_gain(z, y * share, share, rates)
+        self._move(rates)
+        return loss
+
+    def _somatic(self, x, share, centering):
+        """z, centred, and f' (both in buffers); the mean activity moves first, Eq. (24)."""
+        rows = x.shape[0]
+        if len(self._z) < rows:
+            shape = (rows, self.design.n_hidden)
+            self._z, self._p, self._slope = (np.empty(shape, self.design.dtype) for _ in range(3))
+        z = self._z[:rows]
+        if issparse(x):
+            z[...] = x @ self.basal_weights.T
+        else:
+            np.matmul(x, self.basal_weights.T, out=z)
+        z += self.basal_intercepts
+        if self.design.activation == "relu":
+            np.maximum(z, 0, out=z)
+            slope = np.sign(z, out=self._slope[:rows])
+        else:
+            z[...] = self._function(z)
+            slope = self._derivative(z)
+        if self.design.centered:
+            self.mean_activity += centering * (share @ z - self.mean_activity)
+            z -= self.mean_activity
+        return z, slope
+
+    def _plateau(self, z, y):
+        """a - Q n in a buffer."""
+        p = np.matmul(y, self.apical_weights.T, out=self._p[: len(y)])
+        p -= self._inhibition(z)
+        return p
+
+    def _inhibition(self, z):
+        """Q R z, with the traces of Q and R added where gain control is damped."""
+        inter, back, kappa = (
+            self.interneuron_weights,
+            self.pyramidal_to_interneuron_weights,
+            self.design.gain_damping,
+        )
+        if kappa:
+            inter, back = inter + kappa * self.gain_trace, back + kappa * self.back_trace
+        return (z @ back.T) @ inter.T
+
+    def _readout_error(self, z, y, offset, share):
+        """Target less prediction (B, n), and the loss: log loss, or Eqs. (1) and (8)."""
+        scores = self.scores(z)
+        if self.design.hebbian or self.design.output == "identity":
+            error = np.subtract(y, scores, out=scores)
+            return error, float(share @ np.einsum("ij,ij->i", error, error))
+        truth = y + offset
+        chance = probabilities(scores, self.design.output)
+        error = truth - chance
+        if self.design.output == "softmax":
+            likelihood = np.einsum("ij,ij->i", truth, chance)[:, None]
+        else:
+            likelihood = 1 - np.abs(error)
+        np.maximum(likelihood, np.finfo(likelihood.dtype).tiny, out=likelihood)
+        return error, -float(share @ np.log(likelihood).sum(axis=1))
+
+    def _gate(self, p, error, share):
+        """The broadcast gate on each row's plateau, one on average over the batch, shape (B,)."""
+        if self.design.modulation == "plateau":
+            gate = np.sqrt(np.einsum("ij,ij->i", p, p))
+        elif self.design.hebbian or self.design.output == "identity":
+            gate = SURPRISE_FLOOR - np.expm1(-0.5 * np.einsum("ij,ij->i", error, error))
+        elif self.design.output == "softmax":
+            gate = SURPRISE_FLOOR + error.max(axis=1)
+        else:
+            gate = SURPRISE_FLOOR + np.abs(error).mean(axis=1)
+        mean = share @ gate
+        return gate / mean if mean > 0 else gate
+
+    def _set_directions(self, x, p, z, error, share):
+        """Eqs. (5) and (9), and the delta rule of the readout."""
+        basal, intercepts, *readout = self._direction_views
+        unit = self._unit
+        p *= share / unit
+        if issparse(x):
+            basal[...] = (x.T @ p).T
+        else:
+            np.matmul(p.T, x, out=basal)
+        if self.design.fit_intercept:
+            np.multiply(p.sum(axis=0), unit, out=intercepts)
+        if readout:
+            np.matmul(error.T, z, out=readout[0])
+            error.sum(axis=0, out=readout[1])
+
+    @property
+    def _unit(self):
+        """Size of an input for the adaptive step; the plain step takes inputs as they are."""
+        return self.input_scale if self.design.solver == "adam" else 1.0
+
+    def _change_targets_and_gain(self, z, y, share, rates):
+        """Eqs. (6), (7), (21), (22) and the traces; ``y`` comes with its shares."""
+        inter, back = self.interneuron_weights, self.pyramidal_to_interneuron_weights
+        agreement = z.T @ y
+        if self.design.interneurons == "target":
+            gain = agreement
+        else:
+            gain = z.T @ ((z @ back.T) * share)
+        if self.design.gain_damping:
+            self.gain_trace += TRACE_RATE * (gain - inter - self.gain_trace)
+        if self.design.interneurons == "decoupled":
+            if self.design.gain_damping:
+                self.back_trace += TRACE_RATE * (gain.T - back - self.back_trace)
+            back += rates.interneuron * (gain.T - back)
+        inter += rates.interneuron * (gain - inter)
+        self.apical_weights += rates.apical * (agreement - self.apical_weights)
+
+    def _move(self, rates):
+        """Let the step rule move basal and readout synapses, less what decays.
+
+        An adaptive step is measured against the size of what the synapse transmits: the features
+        for basal synapses, and 1 / sqrt(k), a neuron's part in unit gain, for the readout.
+        """
+        eta, unit = rates.basal, self._unit
+        if rates.weight_decay:
+            self.basal_weights *= 1 - rates.weight_decay
+            if not self.design.hebbian:
+                self.readout_weights *= 1 - rates.weight_decay
+        fan = math.sqrt(self.design.n_hidden) if self.design.solver == "adam" else 1.0
+        steps = (eta / unit, eta, eta * fan, eta)
+        segments = [(*bound, step) for bound, step in zip(self._bounds, steps, strict=False)]
+        self._step(self._stepped, self._direction, segments, self.n_updates)
+
+
+def _packed(shapes, dtype):
+    """A flat array of zeros, its parts as views of the given shapes, and their bounds."""
+    sizes = [math.prod(shape) for shape in shapes]
+    stops = np.cumsum(sizes).tolist()
+    bounds = [(stop - size, stop) for stop, size in zip(stops, sizes, strict=True)]
+    flat = np.zeros(stops[-1], dtype)
+    views = [flat[a:b].reshape(shape) for (a, b), shape in zip(bounds, shapes, strict=True)]
+    return flat, views, bounds
+
+
+def probabilities(scores, output):
+    """Scores (B, n) to chances: softmax over columns, or the logistic of each column."""
+    if output == "logistic":
+        return expit(scores)
+    chance = scores - scores.max(axis=1, keepdims=True)
+    np.exp(chance, out=chance)
+    chance /= chance.sum(axis=1, keepdims=True)
+    return chance

@@ -1,0 +1,201 @@
+"""The training loop: batches in, one record an epoch out, and when to stop."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import issparse
+
+from ._microcircuit import Rates
+from ._step_rules import decay
+
+
+class DivergenceError(ArithmeticError):
+    """Training produced weights that are not finite; the estimator is as it was before."""
+
+
+class Batch(NamedTuple):
+    """Rows ready to be learnt; ``offset`` is what the encoding took from labels."""
+
+    x: np.ndarray
+    y: np.ndarray
+    offset: np.ndarray
+    share: np.ndarray
+    weight: float
+
+
+class Record(NamedTuple):
+    """What one epoch left behind."""
+
+    loss: float
+    validation_score: float | None
+    n_seen: int
+
+
+class Schedule(NamedTuple):
+    """Step sizes over time, from the estimator's parameters."""
+
+    learning_rate_init: float
+    apical_rate: float
+    interneuron_rate: float
+    centering_rate: float
+    decay_samples: float | None
+    alpha: float
+    adaptive: bool
+
+    def rates(self, n_seen, n_updates):
+        """Rates of the update that follows ``n_seen`` samples in ``n_updates`` updates.
+
+        Beside adaptive steps the mean activity is averaged over all updates until there are enough
+        of them for its rate, as the moments of the adaptive step are.
+        """
+        divisor = decay(n_seen, self.decay_samples)
+        eta = self.learning_rate_init / divisor
+        centering = self.centering_rate / divisor
+        if self.adaptive and centering:
+            centering = max(centering, 1 / (n_updates + 2))
+        return Rates(
+            eta,
+            self.apical_rate / divisor,
+            self.interneuron_rate / divisor,
+            centering,
+            self.alpha * eta,
+        )
+
+
+class Feed:
+    """Rows of a table as batches in the precision of training.
+
+    Parameters
+    ----------
+    X : (N, m) array or CSR matrix
+    codes : array with N rows
+        Targets as the encoder's ``codes`` gives them.
+    encoder, statistics
+        What turns codes into target columns, and what centres and scales these.
+    weights : (N,) array or None
+    running : bool
+        Whether the statistics take in each batch as it comes (a stream).
+    dtype : dtype
+    """
+
+    def __init__(self, X, codes, encoder, statistics, weights, running, dtype):
+        self.X, self.codes, self.weights = X, codes, weights
+        self.encoder, self.statistics, self.running = encoder, statistics, running
+        self.dtype = dtype
+        self._buffer = np.empty((0, X.shape[1]), dtype)
+        self._takes = not issparse(X) and X.dtype == dtype and X.flags.c_contiguous
+
+    def batch(self, rows):
+        """The rows named by an index array or a slice, as a Batch."""
+        columns = self.encoder.columns(self.codes[rows])
+        if self.weights is None:
+            weight = float(len(columns))
+            share = np.full(len(columns), 1 / weight)
+        else:
+            weight = float(self.weights[rows].sum())
+            share = self.weights[rows] / (weight or 1.0)
+        if self.running and weight:
+            self.statistics.include(columns, share, weight)
+        y = self.statistics.encode(columns).astype(self.dtype)
+        offset = self.statistics.mean.astype(self.dtype)
+        return Batch(self._inputs(rows), y, offset, share.astype(self.dtype), weight)
+
+    def _inputs(self, rows):
+        if issparse(self.X):
+            return self.X[rows].astype(self.dtype)
+        if isinstance(rows, slice):
+            return np.asarray(self.X[rows], dtype=self.dtype)
+        if len(self._buffer) < len(rows):
+            self._buffer = np.empty((len(rows), self.X.shape[1]), self.dtype)
+        x = self._buffer[: len(rows)]
+        if self._takes:
+            return np.take(self.X, rows, axis=0, out=x, mode="clip")
+        x[...] = self.X[rows]
+        return x
+
+
+class Trainer:
+    """Feeds batches to a circuit, and knows how far it has come.
+
+    Parameters
+    ----------
+    feed : Feed
+    schedule : Schedule
+    batch_size : int
+    circuit : Microcircuit or None
+        None until the first batch starts it.
+    start : callable
+        ``start(x, y, share)`` makes the circuit from the first batch.
+    n_seen : int
+        Samples seen before, t of the decay of rates.
+    """
+
+    def __init__(self, feed, schedule, batch_size, circuit, start, n_seen):
+        self.feed, self.schedule, self.batch_size = feed, schedule, batch_size
+        self.circuit, self.start, self.n_seen = circuit, start, n_seen
+
+    def sweep(self, rows=None):
+        """One pass over ``rows`` (an index array; None for all as they stand); the mean loss."""
+        n_rows = self.feed.X.shape[0] if rows is None else len(rows)
+        total = weight = 0.0
+        for first in range(0, n_rows, self.batch_size):
+            part = slice(first, min(first + self.batch_size, n_rows))
+            batch = self.feed.batch(part if rows is None else rows[part])
+            if batch.weight > 0:
+                total += self._learn(batch) * batch.weight
+                weight += batch.weight
+        self._check_weights()
+        return total / weight if weight else 0.0
+
+    def _learn(self, batch):
+        if self.circuit is None:
+            self.circuit = self.start(batch.x, batch.y, batch.share)
+        rates = self.schedule.rates(self.n_seen, self.circuit.n_updates)
+        loss = self.circuit.learn(batch.x, batch.y, batch.offset, batch.share, rates)
+        self.n_seen += len(batch.y)
+        if not math.isfinite(loss):
+            self._diverged("the loss")
+        return loss
+
+    def _check_weights(self):
+        if self.circuit is not None:
+            for name, weights in self.circuit.weights.items():
+                if not np.isfinite(weights).all():
+                    self._diverged(f"{name}_")
+
+    def _diverged(self, culprit):
+        names = [f"{n}_" for n, w in self.circuit.weights.items() if not np.isfinite(w).all()]
+        blown = ", ".join(names) or culprit
+        raise DivergenceError(
+            f"Training diverged: {blown} stopped being finite by sample {self.n_seen}. Lower "
+            "learning_rate_init (or interneuron_rate and apical_rate), or scale the features "
+            "and targets, for instance with StandardScaler."
+        )
+
+
+def epochs(trainer, rows, shuffle, rng, score=None):
+    """Yield a Record for each pass over ``rows`` (an index array, or None for all as they stand).
+
+    ``score(circuit)`` gives the validation score.
+    """
+    while True:
+        if shuffle:
+            rows = rng.permutation(trainer.feed.X.shape[0] if rows is None else rows)
+        loss = trainer.sweep(rows)
+        yield Record(loss, None if score is None else score(trainer.circuit), trainer.n_seen)
+
+
+class Patience:
+    """Stops training once ``n_iter_no_change`` epochs in a row brought no gain above ``tol``."""
+
+    def __init__(self, tol, n_iter_no_change, best=-np.inf):
+        self.tol, self.n_iter_no_change = tol, n_iter_no_change
+        self.best, self.waited, self.improved = best, 0, False
+
+    def exhausted(self, merit):
+        """Take in an epoch's merit (a score, or minus the loss); whether to stop."""
+        self.waited = 0 if merit >= self.best + self.tol else self.waited + 1
+        self.improved = merit > self.best
+        self.best = max(self.best, merit)
+        return self.waited > self.n_iter_no_change
