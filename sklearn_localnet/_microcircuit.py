@@ -355,7 +355,7 @@ class Microcircuit:
             if not self.design.hebbian:
                 self.readout_weights *= 1 - rates.weight_decay
         fan = math.sqrt(self.design.n_hidden) if self.design.solver == "adam" else 1.0
-        steps = (eta / unit, eta, eta * fan, eta)
+        steps = (eta / unit, eta, eta * fan, eta * fan)
         segments = [(*bound, step) for bound, step in zip(self._bounds, steps, strict=False)]
         self._step(self._stepped, self._direction, segments, self.n_updates)
 
