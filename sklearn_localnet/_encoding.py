@@ -7,7 +7,7 @@ kept apart, because a stream has to estimate them as it goes.
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.multiclass import type_of_target, unique_labels
 
 
 class LabelEncoder:
@@ -31,26 +31,26 @@ class LabelEncoder:
 
     @classmethod
     def from_targets(cls, y, classes=None):
-        """Encoder for the labels in ``y``, or for ``classes`` where they are given."""
-        check_classification_targets(y)
-        multilabel = type_of_target(y, input_name="y").startswith("multilabel")
-        if type_of_target(y) == "multiclass-multioutput":
+        """Encoder for the labels in ``y``, or for sorted ``classes`` where they are given."""
+        kind = type_of_target(y, input_name="y")
+        multilabel = kind.startswith("multilabel")
+        if kind == "multiclass-multioutput":
             raise ValueError("y has several multiclass columns: give one, or 0/1 indicators.")
+        source = "y" if classes is None else "classes"
         if classes is None:
             classes = np.arange(y.shape[1]) if multilabel else unique_labels(column_or_1d(y))
-        else:
-            classes = _checked_classes(classes)
         if len(classes) < 2 and not multilabel:
             raise ValueError(
-                f"y holds one class ({classes[0]!r}); a classifier needs at least two classes."
+                f"{source} holds one class ({classes.tolist()[0]!r}); a classifier needs at least "
+                "two classes."
             )
         return cls(classes, multilabel)
 
     def check_same(self, classes):
-        """Raise ValueError unless ``classes`` are those that training began with."""
-        if not np.array_equal(_checked_classes(classes), self.classes):
+        """Raise ValueError unless sorted ``classes`` are those that training began with."""
+        if not np.array_equal(classes, self.classes):
             raise ValueError(
-                f"classes={list(classes)} is not the same as on the first call to partial_fit: "
+                f"classes={classes.tolist()} is not the same as on the first call to partial_fit: "
                 f"{self.classes.tolist()}."
             )
 
@@ -91,14 +91,6 @@ class LabelEncoder:
         if self.binary:
             return self.classes[(scores[:, 0] > 0).astype(int)]
         return self.classes[np.argmax(scores, axis=1)]
-
-
-def _checked_classes(classes):
-    classes = column_or_1d(classes)
-    distinct = unique_labels(classes)
-    if len(distinct) != len(classes):
-        raise ValueError(f"classes holds a label more than once: {classes.tolist()}.")
-    return distinct
 
 
 class ValueEncoder:

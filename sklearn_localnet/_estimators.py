@@ -19,7 +19,7 @@ from sklearn.base import (
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import train_test_split
-from sklearn.utils import Bunch, check_consistent_length, check_random_state, gen_batches
+from sklearn.utils import Bunch, check_random_state, gen_batches
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
@@ -29,11 +29,13 @@ from ._equations import ACTIVATIONS
 from ._microcircuit import WEIGHTS, Design, Microcircuit, probabilities
 from ._training import Feed, Patience, Schedule, Trainer, epochs
 from ._validation import (
+    check_classes,
     check_features,
-    check_features_and_targets,
     check_parameters,
+    check_targets,
     check_weights,
     n_hidden,
+    naming,
 )
 
 AUTO_BATCH = 200
@@ -111,11 +113,14 @@ class _LocalRuleEstimator(
         """Train this shadow of ``listener``, which callbacks see; a warning's arguments, or None."""
         self._check_parameters()
         fresh = not (self.warm_start and hasattr(self, "basal_weights_"))
-        X, y = check_features_and_targets(self, X, y, fresh, is_regressor(self))
+        X = check_features(self, X, reset=fresh)
+        y = check_targets(self, y, X.shape[0], is_regressor(self), reset=fresh)
         weights = check_weights(sample_weight, X)
         encoder = self._new_encoder(y) if fresh else self._encoder()
         codes = encoder.codes(y)
         weights = self._class_weighted(encoder, codes, weights)
+        if weights is not None and not weights.any():
+            raise ValueError("class_weight leaves every row a weight of zero: nothing to learn from.")
         rows = None if weights is None or weights.all() else np.flatnonzero(weights)
         rng = check_random_state(self.random_state)
         seed = rng.randint(np.iinfo(np.int32).max)
@@ -126,6 +131,8 @@ class _LocalRuleEstimator(
         if fresh:
             statistics = _whole_statistics(encoder, codes, weights, rows)
             self._reset(encoder, statistics if self.standardize_targets else None)
+        else:
+            self._resume()
         trainer = self._trainer(X, codes, encoder, weights, seed, running=False)
         task = listener._init_callback_context(max_subtasks=self.max_iter)
         hook = {"estimator": listener, "X": X, "y": y, "metadata": {"sample_weight": weights}}
@@ -200,15 +207,12 @@ class _LocalRuleEstimator(
                 "partial_fit: give a dict of weights, or sample_weight."
             )
         first = not hasattr(self, "basal_weights_")
+        X = check_features(self, X, reset=first)
+        y = check_targets(self, y, X.shape[0], is_regressor(self), reset=first)
+        encoder = self._new_encoder(y, classes) if first else self._encoder(classes)
         if first:
-            X, y = check_features_and_targets(self, X, y, True, is_regressor(self))
-            encoder = self._new_encoder(y, classes)
             self._reset(encoder, None)
-        else:
-            X = check_features(self, X, reset=False)
-            encoder = self._encoder(classes)
         codes = encoder.codes(y)
-        check_consistent_length(X, codes)
         weights = self._class_weighted(encoder, codes, check_weights(sample_weight, X))
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max) if first else 0
         trainer = self._trainer(X, codes, encoder, weights, seed, self.standardize_targets)
@@ -222,7 +226,8 @@ class _LocalRuleEstimator(
     def _check_parameters(self):
         """Check parameters, unless they are those that were checked last."""
         parameters = {name: getattr(self, name) for name in self._get_param_names()}
-        if self.__dict__.get("_checked_parameters") != parameters:
+        checked = self.__dict__.get("_checked_parameters", {})
+        if any(value is not checked.get(name, checked) for name, value in parameters.items()):
             check_parameters(parameters, self._readouts)
             self._checked_parameters = parameters
 
@@ -230,12 +235,13 @@ class _LocalRuleEstimator(
         """Rows to train on and rows to validate on."""
         rows = np.arange(len(codes)) if rows is None else rows
         one_label = not is_regressor(self) and codes.ndim == 1
-        train, held_out = train_test_split(
-            rows,
-            test_size=self.validation_fraction,
-            random_state=rng,
-            stratify=codes[rows] if one_label else None,
-        )
+        with naming("validation_fraction"):
+            train, held_out = train_test_split(
+                rows,
+                test_size=self.validation_fraction,
+                random_state=rng,
+                stratify=codes[rows] if one_label else None,
+            )
         if len(held_out) < 2:
             raise ValueError(
                 f"early_stopping holds out {len(held_out)} of {len(rows)} rows, too few to score: "
@@ -270,6 +276,12 @@ class _LocalRuleEstimator(
         self.validation_scores_ = [] if self.early_stopping else None
         self.best_validation_score_ = None
         self._target_statistics = statistics.state
+
+    def _resume(self):
+        """Own copies of the records that a warm start goes on with."""
+        self.loss_curve_ = [*self.loss_curve_]
+        self.best_loss_ = None if self.early_stopping else min(self.loss_curve_, default=np.inf)
+        self.validation_scores_ = [*(self.validation_scores_ or ())] if self.early_stopping else None
 
     def _statistics(self):
         scaled = is_regressor(self) and bool(self.standardize_targets)
@@ -337,7 +349,9 @@ class _LocalRuleEstimator(
     def _adopt(self, trainer):
         """Make the trainer's circuit and counts this estimator's."""
         if trainer.circuit is None:
-            raise ValueError("sample_weight is zero for every row: there is nothing to start from.")
+            raise ValueError(
+                "class_weight leaves every row a weight of zero: there is nothing to start from."
+            )
         self._set_weights(trainer.circuit.weights)
         self._history = trainer.circuit.history
         self._target_statistics = trainer.feed.statistics.state
@@ -449,8 +463,7 @@ class _LocalRuleEstimator(
         if y is None:
             return Bunch(**circuit.compartments(X))
         encoder = self._encoder()
-        codes = encoder.codes(y)
-        check_consistent_length(X, codes)
+        codes = encoder.codes(check_targets(self, y, X.shape[0], is_regressor(self), reset=False))
         encoded = self._statistics().encode(encoder.columns(codes))
         return Bunch(**circuit.compartments(X, encoded.astype(circuit.design.dtype)))
 
@@ -517,12 +530,12 @@ class LocalRuleClassifier(ClassifierMixin, _LocalRuleEstimator):
         return self._stream(X, y, sample_weight, classes)
 
     def _new_encoder(self, y, classes=None):
-        return LabelEncoder.from_targets(y, classes)
+        return LabelEncoder.from_targets(y, None if classes is None else check_classes(classes))
 
     def _encoder(self, classes=None):
         encoder = LabelEncoder(self.classes_, self._multilabel)
         if classes is not None:
-            encoder.check_same(classes)
+            encoder.check_same(check_classes(classes))
         return encoder
 
     def _describe(self, encoder):
@@ -533,16 +546,20 @@ class LocalRuleClassifier(ClassifierMixin, _LocalRuleEstimator):
     def _class_weighted(self, encoder, codes, weights):
         if self.class_weight is None:
             return weights
-        if encoder.multilabel:
-            factor = compute_sample_weight(self.class_weight, codes)
-        else:
-            factor = compute_class_weight(
-                self.class_weight,
-                classes=encoder.classes,
-                y=encoder.classes[codes],
-                sample_weight=weights,
-            )[codes]
-        return factor if weights is None else weights * factor
+        with naming("class_weight"), np.errstate(over="ignore"):
+            if encoder.multilabel:
+                factor = compute_sample_weight(self.class_weight, codes)
+            else:
+                factor = compute_class_weight(
+                    self.class_weight,
+                    classes=encoder.classes,
+                    y=encoder.classes[codes],
+                    sample_weight=weights,
+                )[codes]
+            weights = factor if weights is None else weights * factor
+        if not np.isfinite(weights.sum()):
+            raise ValueError("class_weight makes the sum of the weights too large for float64.")
+        return weights
 
     def decision_function(self, X):
         X = self._checked(X)

@@ -1,10 +1,13 @@
 """Checks at the door: parameters, features, weights. All that follows may trust its input."""
 
+import re
+from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import check_scalar
+from sklearn.utils import check_array, check_random_state, check_scalar
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ._equations import ACTIVATIONS
@@ -69,6 +72,9 @@ def check_parameters(parameters, readouts):
             suffix = " or None" if name in _MAY_BE_NONE else ""
             raise ValueError(f"{name} == {value!r}, must be one of {allowed}{suffix}.")
     n_hidden(parameters["hidden_layer_sizes"])
+    with naming("random_state"):
+        check_random_state(parameters["random_state"])
+    _check_class_weight(parameters.get("class_weight"))
     if parameters["interneurons"] == "target" and parameters["n_interneurons"] is not None:
         raise ValueError(
             "interneurons='target' drives one interneuron by each target column, so n_interneurons "
@@ -91,6 +97,20 @@ def _check_number(name, value):
         raise ValueError(f"{name} == {value}, must be finite.")
 
 
+def _check_class_weight(class_weight):
+    """None, "balanced", a dict of weights, or a list of such dicts for many labels."""
+    if class_weight is None or (isinstance(class_weight, str) and class_weight == "balanced"):
+        return
+    dicts = class_weight if isinstance(class_weight, list) else [class_weight]
+    if not all(isinstance(weights, dict) for weights in dicts):
+        raise ValueError(
+            f"class_weight == {class_weight!r}, must be None, 'balanced' or a dict of weights."
+        )
+    for weight in (weight for weights in dicts for weight in weights.values()):
+        if not isinstance(weight, Real) or not 0 <= weight < np.inf:
+            raise ValueError(f"class_weight holds {weight!r}: weights must be finite, 0 or more.")
+
+
 def n_hidden(hidden_layer_sizes):
     """The number of hidden neurons from an int or a sequence of one int."""
     sizes = hidden_layer_sizes
@@ -106,41 +126,75 @@ def n_hidden(hidden_layer_sizes):
     return int(check_scalar(sizes, "hidden_layer_sizes", Integral, min_val=1))
 
 
+@contextmanager
+def naming(name):
+    """Put ``name`` before the message of an error that does not say what it is about."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if re.search(rf"\b{name}\b", str(error)):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}: {error}") from error
+
+
 def check_features(estimator, X, reset):
     """X as an array or CSR matrix of real numbers of any dtype, without a copy where it is one."""
-    X = validate_data(
-        estimator, X, reset=reset, accept_sparse=("csr", "csc"), dtype="numeric"
-    )
-    return _in_rows(X)
-
-
-def check_features_and_targets(estimator, X, y, reset, regression):
-    """X as by `check_features` and y of the same length, one or many columns."""
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        reset=reset,
-        accept_sparse=("csr", "csc"),
-        dtype="numeric",
-        multi_output=True,
-        y_numeric=regression,
-    )
-    return _in_rows(X), y
-
-
-def _in_rows(X):
-    """Batches are rows, so a matrix stored by columns is turned once."""
+    with naming("X"):
+        X = validate_data(estimator, X, reset=reset, accept_sparse=("csr", "csc"), dtype="numeric")
     if X.dtype.kind not in "fiub":
         raise ValueError(f"X must hold real numbers, got dtype {X.dtype}.")
+    # Batches are rows, so a matrix stored by columns is turned once.
     return X.tocsr() if issparse(X) else np.asarray(X)
+
+
+def check_targets(estimator, y, n_rows, regression, reset):
+    """Targets of ``n_rows`` rows, one or many columns; labels are as they are given.
+
+    ``reset`` asks whether labels are ones to begin with; later an encoder knows its own.
+    """
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None."
+        )
+    with naming("y"):
+        y = check_array(
+            y,
+            accept_sparse=False if regression else "csr",
+            dtype="numeric" if regression else None,
+            ensure_2d=False,
+            estimator=estimator,
+            input_name="y",
+        )
+        if reset and not regression:
+            check_classification_targets(y)
+    if y.shape[0] != n_rows:
+        raise ValueError(f"X has {n_rows} rows and y has {y.shape[0]}: they must be as many.")
+    return y
+
+
+def check_classes(classes):
+    """Sorted distinct labels, of which there must be no two alike."""
+    with naming("classes"):
+        labels = check_array(classes, dtype=None, ensure_2d=False, input_name="classes")
+        if labels.ndim != 1:
+            raise ValueError(f"classes must be a list, got an array of shape {labels.shape}.")
+        distinct = unique_labels(labels)
+    if len(distinct) != len(labels):
+        raise ValueError(f"classes holds a label more than once: {labels.tolist()}.")
+    return distinct
 
 
 def check_weights(sample_weight, X):
     """Sample weights (N,), or None for equal ones; negative or all-zero weights are errors."""
     if sample_weight is None:
         return None
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not weights.any():
+    with naming("sample_weight"), np.errstate(over="ignore"):
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        total = weights.sum()
+    if not np.isfinite(total):
+        raise ValueError("sample_weight has a sum that is too large for float64.")
+    if total == 0:
         raise ValueError("sample_weight is zero for every row: there is nothing to learn from.")
     return weights
