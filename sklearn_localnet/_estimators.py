@@ -1,46 +1,13 @@
-"""The estimators: parameters in, fitted attributes out.
-
-`fit` and `partial_fit` work on a shadow of the estimator and hand its attributes over at the end,
-so that nothing of the estimator changes where an error is raised.
-"""
-
-import copy
-import warnings
+"""The estimators: parameters in, fitted attributes out."""
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassifierMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    RegressorMixin,
-    TransformerMixin,
-    is_regressor,
-)
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import accuracy_score, r2_score
-from sklearn.model_selection import train_test_split
-from sklearn.utils import Bunch, check_random_state, gen_batches
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
-from sklearn.utils.validation import check_is_fitted
 
-from ._callbacks import CallbackSupportMixin, with_callbacks
-from ._encoding import LabelEncoder, TargetStatistics, ValueEncoder
-from ._equations import ACTIVATIONS
-from ._microcircuit import WEIGHTS, Design, Microcircuit, probabilities
-from ._training import Feed, Patience, Schedule, Trainer, epochs
-from ._validation import (
-    check_classes,
-    check_features,
-    check_parameters,
-    check_targets,
-    check_weights,
-    n_hidden,
-    naming,
-)
-
-AUTO_BATCH = 200
-SMALL_LAYER = 10_000  # weights up to which float64 costs no more than the calls themselves
-FORWARD_NUMBERS = 2_000_000  # numbers held at a time while predicting
+from ._base import LocalRuleEstimator
+from ._encoding import LabelEncoder, ValueEncoder
+from ._microcircuit import probabilities
+from ._validation import check_classes, naming
 
 #: Parameters that make either estimator the online algorithm of arXiv 2011.15031 to the letter.
 PUBLISHED = {
@@ -61,426 +28,182 @@ PUBLISHED = {
 }
 
 
-class _LocalRuleEstimator(
-    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):
-    """What classifier and regressor share; a subclass says how targets are encoded."""
+_SHARED_PARAMETERS = """hidden_layer_sizes : int or sequence of one int, default=(100,)
+        Number of pyramidal neurons k. Deeper networks are an error.
+    activation : {{"relu", "identity", "tanh", "logistic"}}, default="relu"
+        f of z = f(W1 x).
+    solver : {{"adam", "sgd"}}, default="adam"
+        "adam" gives every basal and readout synapse a step of its own size, measured against the
+        size of its input; "sgd" takes the plain step of Eqs. (5) to (9).
+    alpha : float, default=1.0
+        Weight decay of basal and readout synapses, decoupled from the step: each update takes away
+        the part ``alpha * learning_rate * batch_size / 200`` ("auto" counts as 200).
+    batch_size : int or "auto", default="auto"
+        Rows that an update averages over; 1 is the paper's online rule, "auto" is 200 or as many
+        as there are.
+    learning_rate_init : float, default=0.001
+        eta_1 of the basal synapses, and the rate of a delta-rule readout.
+    apical_rate : float in (0, 1], default=0.003
+        eta_2 of Eq. (6), an absolute rate.
+    interneuron_rate : float in (0, 1], default=0.006
+        eta_q = eta / tau of Eqs. (7), (21) and (22), an absolute rate. Twice ``apical_rate``
+        damps the two against each other.
+    learning_rate_decay : float or None, default=None
+        t_0 in samples: every rate is divided by 1 + t / t_0 after t samples; None keeps them.
+    gain_damping : float, default=0.3
+        kappa, the part of the averaged gain update that inhibition feels at once; 0 is Eq. (7) as
+        published. It does not move the fixed points.
+    n_interneurons : int, "n_hidden" or None, default=None
+        None for one a target column; "n_hidden" for as many as pyramidal neurons, as in the paper.
+    interneurons : {{"tied", "decoupled", "target"}}, default="tied"
+        "tied" holds R = Q^T, Eq. (7); "decoupled" learns R on its own, Eqs. (21) and (22);
+        "target" drives the interneurons by the target, dQ = z y^T - Q, a departure from the paper.
+    modulation : {{"plateau", "surprise"}} or None, default=None
+        Broadcast gate on the plasticity of each row, one on average over a batch: the size of the
+        plateau potentials, or 0.1 plus one minus the readout's chance of the true class (for
+        values 1 - exp(-e^2 / 2) of its error e). "surprise" uses a prediction, which the paper's
+        algorithm never does. A batch of one row is not gated.
+    centering_rate : float in (0, 1] or None, default=0.01
+        eps of Eq. (24); None switches mean subtraction off.
+    fit_intercept : bool, default=True
+        Whether the hidden layer has a constant input.
+    readout : {{{readouts}}}, default={readout}
+        {readout_text}
+        "hebbian" reads with W2, the apical synapses.
+    standardize_targets : bool, default=True
+        {standardize} before they reach
+        the apical dendrites; False passes them as they are. A stream estimates what it needs for
+        this as it goes."""
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = []
-        return tags
+_MORE_PARAMETERS = """dtype : {{"auto", "float32", "float64"}}, default="auto"
+        Precision of training; "auto" takes float64 for at most 10,000 basal synapses, where it
+        costs nothing, and float32 beyond.
+    max_iter : int, default=200
+        Most epochs that ``fit`` takes.
+    tol : float, default=1e-4
+        Gain in loss (in score with ``early_stopping``) that counts as progress.
+    n_iter_no_change : int, default=10
+        Epochs without progress after which ``fit`` stops.
+    early_stopping : bool, default=False
+        Whether to hold rows out, stop by their score and keep the weights that scored best.
+    validation_fraction : float in (0, 1), default=0.1
+        Part of the rows to hold out for ``early_stopping``.
+    shuffle : bool, default=True
+        Whether ``fit`` takes the rows in a new random order each epoch.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from where the last call ended.
+    verbose : bool, default=False
+        Whether to print a line an epoch.
+    random_state : int, RandomState instance or None, default=None
+        Draws the first weights, the order of rows and the rows held out.
+    beta_1, beta_2 : float in [0, 1), default=0.5, 0.999
+        Memory of the two moments of the adaptive step.
+    epsilon : float, default=1e-8
+        Keeps the adaptive step finite."""
 
-    @with_callbacks
-    def fit(self, X, y, sample_weight=None):
-        """Train on a table.
+_ATTRIBUTES = """basal_weights_ : ndarray of shape (n_hidden, n_features)
+        W1.
+    basal_intercepts_ : ndarray of shape (n_hidden,)
+        Weights of the constant input.
+    apical_weights_ : ndarray of shape (n_hidden, n_outputs)
+        W2^T.
+    interneuron_weights_ : ndarray of shape (n_hidden, n_interneurons)
+        Q.
+    pyramidal_to_interneuron_weights_ : ndarray of shape (n_interneurons, n_hidden)
+        R; Q^T when tied.
+    mean_activity_ : ndarray of shape (n_hidden,)
+        zbar; zeros without centering.
+    readout_weights_ : ndarray of shape (n_outputs, n_hidden)
+        Readout of the activity; W2 when Hebbian.
+    readout_intercepts_ : ndarray of shape (n_outputs,)
+        Intercepts of the readout.
+    coefs_, intercepts_ : lists of two ndarrays
+        The plain forward network, as in MLPClassifier.
+    loss_ : float
+        Mean loss of the last epoch (of the last call of ``partial_fit``): log loss with a softmax
+        readout, else Eq. (8) in encoded targets.
+    loss_curve_ : list of float
+        Loss of each epoch of ``fit``.
+    best_loss_ : float or None
+        Smallest loss; None with ``early_stopping``.
+    validation_scores_, best_validation_score_ : list of float and float, or None
+        Scores of the rows held out, an epoch each, and the best of them.
+    n_iter_ : int
+        Epochs of the last ``fit``, and calls of ``partial_fit`` since.
+    t_ : int
+        Samples seen.
+    n_outputs_, n_layers_ : int
+        Target columns; 3.
+    out_activation_ : str
+        "softmax", "logistic" or "identity".
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where these have names that are strings."""
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features, of any real dtype; never copied as a whole.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; None for equal weights. Every average over rows is weighted.
 
-        Returns
-        -------
-        self : object
-            The fitted estimator.
+def _documented(**words):
+    """Fill the shared parts into the docstring of an estimator, with its own words in them."""
 
-        Raises
-        ------
-        ValueError, TypeError
-            Where a parameter or an array is not as it should be; the message names it.
-        DivergenceError
-            Where the weights stop being finite. The estimator is left as it was in every case.
-        """
-        trained = self._shadow()
-        notice = trained._fit(X, y, sample_weight, self)
-        self.__dict__ = {**self.__dict__, **trained.__dict__}
-        if notice is not None:
-            warnings.warn(*notice, stacklevel=2)
-        return self
-
-    def _shadow(self):
-        shadow = object.__new__(type(self))
-        shadow.__dict__.update(self.__dict__)
-        return shadow
-
-    def _fit(self, X, y, sample_weight, listener):
-        """Train this shadow of ``listener``, which callbacks see; a warning's arguments, or None."""
-        self._check_parameters()
-        fresh = not (self.warm_start and hasattr(self, "basal_weights_"))
-        X = check_features(self, X, reset=fresh)
-        y = check_targets(self, y, X.shape[0], is_regressor(self), reset=fresh)
-        weights = check_weights(sample_weight, X)
-        encoder = self._new_encoder(y) if fresh else self._encoder()
-        codes = encoder.codes(y)
-        weights = self._class_weighted(encoder, codes, weights)
-        if weights is not None and not weights.any():
-            raise ValueError("class_weight leaves every row a weight of zero: nothing to learn from.")
-        rows = None if weights is None or weights.all() else np.flatnonzero(weights)
-        rng = check_random_state(self.random_state)
-        seed = rng.randint(np.iinfo(np.int32).max)
-        score = None
-        if self.early_stopping:
-            rows, held_out = self._split(encoder, codes, rows, rng)
-            score = self._validation(encoder, X, codes, weights, held_out)
-        if fresh:
-            statistics = _whole_statistics(encoder, codes, weights, rows)
-            self._reset(encoder, statistics if self.standardize_targets else None)
-        else:
-            self._resume()
-        trainer = self._trainer(X, codes, encoder, weights, seed, running=False)
-        task = listener._init_callback_context(max_subtasks=self.max_iter)
-        hook = {"estimator": listener, "X": X, "y": y, "metadata": {"sample_weight": weights}}
-        task.call_on_fit_task_begin(**hook)
-        with np.errstate(all="ignore"):
-            notice = self._run(trainer, epochs(trainer, rows, self.shuffle, rng, score), task, hook)
-        task.call_on_fit_task_end(**hook, reconstruction_attributes=self._snapshot)
-        return notice
-
-    def _run(self, trainer, records, task, hook):
-        """Drain the records until training is done; a warning's arguments, or None."""
-        patience = Patience(self.tol, self.n_iter_no_change)
-        best = None
-        self.n_iter_ = 0
-        try:
-            for _ in range(self.max_iter):
-                epoch = task.subcontext(task_name="epoch").call_on_fit_task_begin(**hook)
-                record = next(records)
-                self._adopt(trainer)
-                stop = patience.exhausted(self._note(record))
-                if self.early_stopping and patience.improved:
-                    best = {name: weights.copy() for name, weights in trainer.circuit.weights.items()}
-                stop |= epoch.call_on_fit_task_end(
-                    **hook, reconstruction_attributes=self._snapshot
-                )
-                if stop:
-                    return None
-            return (
-                f"Stopped after max_iter={self.max_iter} epochs while the "
-                f"{'validation score' if self.early_stopping else 'loss'} was still improving.",
-                ConvergenceWarning,
-            )
-        except KeyboardInterrupt:
-            if trainer.circuit is None:
-                raise
-            self._adopt(trainer)
-            return ("Training interrupted by the user; the model is as it was then.", UserWarning)
-        finally:
-            if best is not None:
-                self._set_weights(best)
-
-    def _note(self, record):
-        """Write an epoch's record to the fitted attributes; its merit for stopping."""
-        self.n_iter_ += 1
-        self.loss_ = record.loss
-        self.loss_curve_.append(record.loss)
-        if self.verbose:
-            print(f"Iteration {self.n_iter_}, loss = {record.loss:.8f}")
-        if not self.early_stopping:
-            self.best_loss_ = min(record.loss, self.best_loss_)
-            return -record.loss
-        self.validation_scores_.append(record.validation_score)
-        self.best_validation_score_ = max(self.validation_scores_)
-        if self.verbose:
-            print(f"Validation score: {record.validation_score:f}")
-        return record.validation_score
-
-    def _stream(self, X, y, sample_weight, classes=None):
-        """Learn from a chunk of a stream on a shadow, then hand over."""
-        trained = self._shadow()
-        trained._continue(X, y, sample_weight, classes)
-        self.__dict__ = trained.__dict__
-        return self
-
-    def _continue(self, X, y, sample_weight, classes):
-        self._check_parameters()
-        if self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True.")
-        if isinstance(getattr(self, "class_weight", None), str):
-            raise ValueError(
-                f"class_weight == {self.class_weight!r} needs the whole table and is not known to "
-                "partial_fit: give a dict of weights, or sample_weight."
-            )
-        first = not hasattr(self, "basal_weights_")
-        X = check_features(self, X, reset=first)
-        y = check_targets(self, y, X.shape[0], is_regressor(self), reset=first)
-        encoder = self._new_encoder(y, classes) if first else self._encoder(classes)
-        if first:
-            self._reset(encoder, None)
-        codes = encoder.codes(y)
-        weights = self._class_weighted(encoder, codes, check_weights(sample_weight, X))
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max) if first else 0
-        trainer = self._trainer(X, codes, encoder, weights, seed, self.standardize_targets)
-        with np.errstate(all="ignore"):
-            self.loss_ = trainer.sweep()
-        self._adopt(trainer)
-        self.n_iter_ += 1
-        if self.best_loss_ is not None:
-            self.best_loss_ = min(self.loss_, self.best_loss_)
-
-    def _check_parameters(self):
-        """Check parameters, unless they are those that were checked last."""
-        parameters = {name: getattr(self, name) for name in self._get_param_names()}
-        checked = self.__dict__.get("_checked_parameters", {})
-        if any(value is not checked.get(name, checked) for name, value in parameters.items()):
-            check_parameters(parameters, self._readouts)
-            self._checked_parameters = parameters
-
-    def _split(self, encoder, codes, rows, rng):
-        """Rows to train on and rows to validate on."""
-        rows = np.arange(len(codes)) if rows is None else rows
-        one_label = not is_regressor(self) and codes.ndim == 1
-        with naming("validation_fraction"):
-            train, held_out = train_test_split(
-                rows,
-                test_size=self.validation_fraction,
-                random_state=rng,
-                stratify=codes[rows] if one_label else None,
-            )
-        if len(held_out) < 2:
-            raise ValueError(
-                f"early_stopping holds out {len(held_out)} of {len(rows)} rows, too few to score: "
-                "raise validation_fraction or give more rows."
-            )
-        return train, held_out
-
-    def _validation(self, encoder, X, codes, weights, rows):
-        """A function that scores a circuit on the rows held out."""
-        metric = r2_score if is_regressor(self) else accuracy_score
-        columns = encoder.columns(codes[rows])
-        truth = columns if is_regressor(self) else encoder.labels(columns - 0.5)
-        weights = None if weights is None else weights[rows]
-
-        def score(circuit):
-            self._set_weights(circuit.weights)
-            return float(metric(truth, self._decoded(X, rows), sample_weight=weights))
-
-        return score
-
-    def _reset(self, encoder, statistics):
-        """Attributes of an estimator that has seen nothing yet."""
-        for name in ("_history", *(f"{name}_" for name in WEIGHTS)):
-            self.__dict__.pop(name, None)
-        statistics = statistics or TargetStatistics.empty(encoder.n_columns)
-        self._describe(encoder)
-        self.n_outputs_ = encoder.n_columns
-        self.n_layers_ = 3
-        self.n_iter_ = self.t_ = 0
-        self.loss_curve_ = []
-        self.best_loss_ = None if self.early_stopping else np.inf
-        self.validation_scores_ = [] if self.early_stopping else None
-        self.best_validation_score_ = None
-        self._target_statistics = statistics.state
-
-    def _resume(self):
-        """Own copies of the records that a warm start goes on with."""
-        self.loss_curve_ = [*self.loss_curve_]
-        self.best_loss_ = None if self.early_stopping else min(self.loss_curve_, default=np.inf)
-        self.validation_scores_ = [*(self.validation_scores_ or ())] if self.early_stopping else None
-
-    def _statistics(self):
-        scaled = is_regressor(self) and bool(self.standardize_targets)
-        return TargetStatistics(**self._target_statistics, scaled=scaled)
-
-    def _design(self):
-        width, hidden = self.n_outputs_, n_hidden(self.hidden_layer_sizes)
-        interneurons = {None: width, "n_hidden": hidden}.get(self.n_interneurons, self.n_interneurons)
-        dtype = self.dtype
-        if dtype == "auto":
-            dtype = "float64" if self.n_features_in_ * hidden <= SMALL_LAYER else "float32"
-        hebbian = self.readout == "hebbian"
-        return Design(
-            n_features=self.n_features_in_,
-            n_hidden=hidden,
-            n_targets=width,
-            n_interneurons=int(interneurons),
-            activation=self.activation,
-            output="identity" if hebbian else self.out_activation_,
-            hebbian=hebbian,
-            interneurons=self.interneurons,
-            modulation=self.modulation,
-            gain_damping=0.0 if self.interneurons == "target" else float(self.gain_damping),
-            centered=self.centering_rate is not None,
-            fit_intercept=bool(self.fit_intercept),
-            solver=self.solver,
-            beta_1=self.beta_1,
-            beta_2=self.beta_2,
-            epsilon=self.epsilon,
-            dtype=np.dtype(dtype),
+    def fill(cls):
+        cls.__doc__ = cls.__doc__.format(
+            shared_parameters=_SHARED_PARAMETERS.format(**words),
+            more_parameters=_MORE_PARAMETERS.format(),
+            attributes=_ATTRIBUTES,
         )
+        return cls
 
-    def _circuit(self):
-        """The circuit as the fitted attributes have it; its arrays are copies."""
-        design = self._design()
-        weights = {name: getattr(self, f"{name}_") for name in WEIGHTS}
-        shape = (design.n_hidden, design.n_interneurons)
-        if weights["interneuron_weights"].shape != shape:
-            raise ValueError(
-                "hidden_layer_sizes or n_interneurons changed since training began: the circuit "
-                f"has {weights['interneuron_weights'].shape} of them, the parameters ask for {shape}."
-            )
-        return Microcircuit(design, weights, self._history)
-
-    def _trainer(self, X, codes, encoder, weights, seed, running):
-        batch_size = AUTO_BATCH if self.batch_size == "auto" else int(self.batch_size)
-        design = self._design()
-        schedule = Schedule(
-            self.learning_rate_init,
-            self.apical_rate,
-            self.interneuron_rate,
-            self.centering_rate or 0.0,
-            self.learning_rate_decay,
-            self.alpha * batch_size / AUTO_BATCH,
-            self.solver == "adam",
-        )
-        feed = Feed(X, codes, encoder, self._statistics(), weights, running, design.dtype)
-
-        def start(x, y, share):
-            return Microcircuit.start(design, x, y, share, np.random.default_rng(seed))
-
-        circuit = self._circuit() if hasattr(self, "basal_weights_") else None
-        return Trainer(feed, schedule, batch_size, circuit, start, self.t_)
-
-    def _adopt(self, trainer):
-        """Make the trainer's circuit and counts this estimator's."""
-        if trainer.circuit is None:
-            raise ValueError(
-                "class_weight leaves every row a weight of zero: there is nothing to start from."
-            )
-        self._set_weights(trainer.circuit.weights)
-        self._history = trainer.circuit.history
-        self._target_statistics = trainer.feed.statistics.state
-        self.t_ = trainer.n_seen
-
-    def _set_weights(self, weights):
-        for name, array in weights.items():
-            setattr(self, f"{name}_", array)
-
-    def _snapshot(self):
-        """A copy of the fitted attributes, for callbacks."""
-        names = set(self.__dict__) - set(self._get_param_names())
-        return {
-            name: copy.deepcopy(self.__dict__[name])
-            for name in names
-            if not name.startswith(("_skl_", "_callback_", "_parent_"))
-        }
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "basal_weights_")
-
-    @property
-    def _n_features_out(self):
-        return self.basal_weights_.shape[0]
-
-    @property
-    def coefs_(self):
-        """Weights of the plain forward network, as MLPClassifier has them: (m, k) and (k, n)."""
-        scale, _ = self._output_map()
-        return [self.basal_weights_.T, (self.readout_weights_ * scale[:, None]).T]
-
-    @property
-    def intercepts_(self):
-        """Intercepts of the plain forward network, shapes (k,) and (n,)."""
-        scale, shift = self._output_map()
-        return [self.basal_intercepts_, self._readout_shift() * scale + shift]
-
-    def _output_map(self):
-        """What scores are multiplied by and what is added to give outputs, shapes (n,)."""
-        statistics = self._statistics()
-        if self.out_activation_ == "identity":
-            return statistics.scale, statistics.mean
-        return np.ones(self.n_outputs_), np.zeros(self.n_outputs_)
-
-    def _readout_shift(self):
-        """Intercepts of the readout for activity that is not centred, shape (n,)."""
-        return self.readout_intercepts_ - self.readout_weights_ @ self.mean_activity_
-
-    def _hidden(self, X):
-        """f(W1 x), not centred, in the precision of training."""
-        dtype = self.basal_weights_.dtype
-        X = X.astype(dtype, copy=False)
-        return ACTIVATIONS[self.activation].function(
-            X @ self.basal_weights_.T + self.basal_intercepts_
-        )
-
-    def _scores(self, X):
-        return self._hidden(X) @ self.readout_weights_.T + self._readout_shift()
-
-    def _by_chunks(self, function, X, rows=None):
-        """``function`` of the rows of X, a bounded number of rows at a time."""
-        n_rows = X.shape[0] if rows is None else len(rows)
-        size = max(1, FORWARD_NUMBERS // max(X.shape[1], len(self.basal_weights_)))
-        with np.errstate(all="ignore"):
-            if n_rows <= size:
-                return function(X if rows is None else X[rows])
-            parts = gen_batches(n_rows, size)
-            return np.concatenate([function(X[part if rows is None else rows[part]]) for part in parts])
-
-    def _checked(self, X):
-        check_is_fitted(self)
-        return check_features(self, X, reset=False)
-
-    def transform(self, X):
-        """Hidden activity as the rest of the circuit sees it.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_hidden)
-            z_t, less its running mean unless ``centering_rate`` is None.
-        """
-        return self._by_chunks(lambda rows: self._hidden(rows) - self.mean_activity_, self._checked(X))
-
-    def microcircuit(self, X, y=None):
-        """What each compartment of the circuit holds for each row.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Targets.
-
-        Returns
-        -------
-        Bunch
-            ``basal`` W1 x, ``output`` z, ``inhibition`` Q n, each (n_samples, n_hidden);
-            ``interneuron`` n (n_samples, n_interneurons); and with y ``apical`` W2^T y and
-            ``plateau``, the apical less the inhibitory current, each (n_samples, n_hidden).
-        """
-        X = self._checked(X)
-        circuit = self._circuit()
-        X = X.astype(circuit.design.dtype, copy=False)
-        if y is None:
-            return Bunch(**circuit.compartments(X))
-        encoder = self._encoder()
-        codes = encoder.codes(check_targets(self, y, X.shape[0], is_regressor(self), reset=False))
-        encoded = self._statistics().encode(encoder.columns(codes))
-        return Bunch(**circuit.compartments(X, encoded.astype(circuit.design.dtype)))
+    return fill
 
 
-def _whole_statistics(encoder, codes, weights, rows):
-    """Statistics of the target columns of a table, a part of its rows at a time."""
-    statistics = TargetStatistics.empty(encoder.n_columns)
-    rows = np.arange(len(codes)) if rows is None else rows
-    for part in gen_batches(len(rows), 65_536):
-        share = np.ones(len(rows[part])) if weights is None else weights[rows[part]]
-        total = share.sum()
-        statistics.include(encoder.columns(codes[rows[part]]), share / total, total)
-    return statistics
+@_documented(
+    readouts='"softmax", "hebbian"',
+    readout='"softmax"',
+    readout_text='"softmax" (logistic for two classes and for labels) learns by the delta rule;',
+    standardize="Whether to take the mean from the target columns",
+)
+class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
+    """Two-layer classifier trained by local synaptic rules instead of backpropagation.
 
+    Every synapse changes by what it sees itself: the target reaches the hidden layer through
+    apical dendrites, and interneurons take away what the layer says already; no error and no
+    transposed forward weight enters the update of the hidden layer [1]_.
 
-class LocalRuleClassifier(ClassifierMixin, _LocalRuleEstimator):
-    """Two-layer classifier trained by local synaptic rules."""
+    Parameters
+    ----------
+    {shared_parameters}
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied with ``sample_weight``; "balanced" needs ``fit``.
+    {more_parameters}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted class labels.
+    {attributes}
+
+    See Also
+    --------
+    LocalRuleRegressor : The same circuit for continuous targets.
+    sklearn.neural_network.MLPClassifier : The same network trained by backpropagation.
+
+    References
+    ----------
+    .. [1] S. Golkar, D. Lipshutz, Y. Bahroun, A. M. Sengupta, D. B. Chklovskii, "A biologically
+       plausible neural network for local supervision in cortical microcircuits",
+       arXiv 2011.15031, 2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_localnet import LocalRuleClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), LocalRuleClassifier(random_state=0))
+    >>> bool(model.fit(X[:1200], y[:1200]).score(X[1200:], y[1200:]) > 0.9)
+    True
+    """
 
     _readouts = ("softmax", "hebbian")
 
@@ -527,6 +250,32 @@ class LocalRuleClassifier(ClassifierMixin, _LocalRuleEstimator):
         return tags
 
     def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Learn from a chunk of a stream, its rows in the order they come.
+
+        Chunks that are multiples of the batch size give the same weights as the whole.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or indicators.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that may come; needed on the first call (but for indicators) and the same
+            or left out later.
+
+        Returns
+        -------
+        self : object
+            The estimator, trained on.
+
+        Raises
+        ------
+        ValueError, TypeError, DivergenceError
+            As in `fit`; the estimator is left as it was.
+        """
         return self._stream(X, y, sample_weight, classes)
 
     def _new_encoder(self, y, classes=None):
@@ -562,6 +311,19 @@ class LocalRuleClassifier(ClassifierMixin, _LocalRuleEstimator):
         return weights
 
     def decision_function(self, X):
+        """Scores whose sign, or whose largest, gives the label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Log odds with a softmax readout, estimated chances less their threshold with a
+            Hebbian one; one column for two classes is flattened.
+        """
         X = self._checked(X)
         scores = self._by_chunks(self._decision, X)
         return scores[:, 0] if scores.shape[1] == 1 else scores
@@ -577,9 +339,33 @@ class LocalRuleClassifier(ClassifierMixin, _LocalRuleEstimator):
         return self._encoder().labels(self._by_chunks(self._decision, X, rows))
 
     def predict(self, X):
+        """Class labels, or indicators.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Labels.
+        """
         return self._decoded(self._checked(X))
 
     def predict_proba(self, X):
+        """Chances of the classes; of each label for multilabel targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Rows sum to one (but for multilabel targets).
+        """
         chance = self._by_chunks(self._chances, self._checked(X))
         if chance.shape[1] == 1:
             return np.concatenate([1 - chance, chance], axis=1)
@@ -597,6 +383,18 @@ class LocalRuleClassifier(ClassifierMixin, _LocalRuleEstimator):
         return likely / likely.sum(axis=1, keepdims=True)
 
     def predict_log_proba(self, X):
+        """Logarithm of the chances of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Logarithm of `predict_proba`.
+        """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
@@ -606,8 +404,46 @@ def _hinge(scores):
     return 0.5 * (scores + np.sqrt(scores**2 + 1e-2**2))
 
 
-class LocalRuleRegressor(RegressorMixin, _LocalRuleEstimator):
-    """Two-layer regressor trained by local synaptic rules."""
+@_documented(
+    readouts='"linear", "hebbian"',
+    readout='"linear"',
+    readout_text='"linear" learns by the delta rule;',
+    standardize="Whether to centre and scale the target columns",
+)
+class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
+    """Two-layer regressor trained by local synaptic rules instead of backpropagation.
+
+    The circuit of `LocalRuleClassifier` with continuous targets on its apical dendrites [1]_.
+
+    Parameters
+    ----------
+    {shared_parameters}
+    {more_parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    LocalRuleClassifier : The same circuit for class labels.
+    sklearn.neural_network.MLPRegressor : The same network trained by backpropagation.
+
+    References
+    ----------
+    .. [1] S. Golkar, D. Lipshutz, Y. Bahroun, A. M. Sengupta, D. B. Chklovskii, "A biologically
+       plausible neural network for local supervision in cortical microcircuits",
+       arXiv 2011.15031, 2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> from sklearn_localnet import LocalRuleRegressor
+    >>> X, y = make_regression(n_samples=500, n_features=10, noise=1.0, random_state=0)
+    >>> regressor = LocalRuleRegressor(early_stopping=True, random_state=0).fit(X, y)
+    >>> bool(regressor.score(X, y) > 0.9)
+    True
+    """
 
     _readouts = ("linear", "hebbian")
 
@@ -653,6 +489,29 @@ class LocalRuleRegressor(RegressorMixin, _LocalRuleEstimator):
         return tags
 
     def partial_fit(self, X, y, sample_weight=None):
+        """Learn from a chunk of a stream, its rows in the order they come.
+
+        Chunks that are multiples of the batch size give the same weights as the whole.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The estimator, trained on.
+
+        Raises
+        ------
+        ValueError, TypeError, DivergenceError
+            As in `fit`; the estimator is left as it was.
+        """
         return self._stream(X, y, sample_weight)
 
     def _new_encoder(self, y, classes=None):
@@ -673,4 +532,16 @@ class LocalRuleRegressor(RegressorMixin, _LocalRuleEstimator):
         return values[:, 0] if self._flat_target else values
 
     def predict(self, X):
+        """Predicted values.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Values in float64.
+        """
         return self._decoded(self._checked(X))

@@ -144,20 +144,22 @@ class Microcircuit:
         for name, view in zip(stepped, views, strict=True):
             view[...] = weights[name]
             setattr(self, name, view)
-        self.gain_trace = np.array(history.get("gain_trace", 0 * self.interneuron_weights))
+        trace = history.get("gain_trace", 0 * self.interneuron_weights)
+        self.gain_trace = np.array(trace, dtype=design.dtype, order="C")
         self.pyramidal_to_interneuron_weights = self.interneuron_weights.T
         self.back_trace = self.gain_trace.T
         if design.interneurons == "decoupled":
             back = weights["pyramidal_to_interneuron_weights"]
             self.pyramidal_to_interneuron_weights = np.array(back, dtype=design.dtype, order="C")
-            self.back_trace = np.array(history.get("back_trace", self.gain_trace.T))
+            trace = history.get("back_trace", self.gain_trace.T)
+            self.back_trace = np.array(trace, dtype=design.dtype, order="C")
         self.input_scale = history["input_scale"]
         self.n_updates = history.get("n_updates", 0)
         self._step = PlainStep(design.dtype)
         if design.solver == "adam":
             betas = (design.beta_1, design.beta_2, design.epsilon)
             self._step = AdaptiveStep(self._stepped.size, design.dtype, *betas, history)
-        self._function, self._derivative = eq.ACTIVATIONS[design.activation]
+        self.function, self.derivative = eq.ACTIVATIONS[design.activation]
         self._z = self._p = self._slope = np.empty((0, design.n_hidden), design.dtype)
 
     @classmethod
@@ -185,7 +187,7 @@ class Microcircuit:
     def activity(self, x):
         """Basal current W1 x and activity z as the rest of the circuit sees it, shapes (B, k)."""
         u = x @ self.basal_weights.T + self.basal_intercepts
-        z = self._function(u)
+        z = self.function(u)
         return u, (z - self.mean_activity if self.design.centered else z)
 
     def scores(self, z):
@@ -253,15 +255,15 @@ class Microcircuit:
             np.maximum(z, 0, out=z)
             slope = np.sign(z, out=self._slope[:rows])
         else:
-            z[...] = self._function(z)
-            slope = self._derivative(z)
+            z[...] = self.function(z)
+            slope = self.derivative(z)
         if self.design.centered:
             self.mean_activity += centering * (share @ z - self.mean_activity)
             z -= self.mean_activity
         return z, slope
 
     def _plateau(self, z, y):
-        """a - Q n in a buffer."""
+        """Plateau potential a - Q n, in a buffer."""
         p = np.matmul(y, self.apical_weights.T, out=self._p[: len(y)])
         p -= self._inhibition(z)
         return p
@@ -330,10 +332,8 @@ class Microcircuit:
         """Eqs. (6), (7), (21), (22) and the traces; ``y`` comes with its shares."""
         inter, back = self.interneuron_weights, self.pyramidal_to_interneuron_weights
         agreement = z.T @ y
-        if self.design.interneurons == "target":
-            gain = agreement
-        else:
-            gain = z.T @ ((z @ back.T) * share)
+        driven = self.design.interneurons == "target"
+        gain = agreement if driven else z.T @ ((z @ back.T) * share)
         if self.design.gain_damping:
             self.gain_trace += TRACE_RATE * (gain - inter - self.gain_trace)
         if self.design.interneurons == "decoupled":

@@ -18,13 +18,12 @@ def decay(n_seen, decay_samples):
 class PlainStep:
     """The published step: weights += rate * direction."""
 
-    history = {}
-
     def __init__(self, dtype):
+        self.history = {}
         self._axpy = get_blas_funcs("axpy", dtype=dtype)
 
     def __call__(self, weights, direction, segments, n_updates):
-        """Move flat ``weights`` in place; ``segments`` holds a (start, stop, rate) for each part."""
+        """Move flat ``weights`` in place; ``segments`` holds (start, stop, rate) of each part."""
         for start, stop, rate in segments:
             self._axpy(direction, weights, stop - start, rate, start, 1, start, 1)
 
@@ -37,8 +36,8 @@ class AdaptiveStep:
     """
 
     def __init__(self, size, dtype, beta_1, beta_2, epsilon, history):
-        self.first_moment = np.array(history.get("first_moment", np.zeros(size, dtype)))
-        self.second_moment = np.array(history.get("second_moment", np.zeros(size, dtype)))
+        self.first_moment = np.array(history.get("first_moment", np.zeros(size)), dtype)
+        self.second_moment = np.array(history.get("second_moment", np.zeros(size)), dtype)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
         self._axpy = get_blas_funcs("axpy", dtype=dtype)
 

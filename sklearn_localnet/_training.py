@@ -7,6 +7,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from ._microcircuit import Rates
+from ._online import BLOCK, learn_rows, runs_online
 from ._step_rules import decay
 
 
@@ -139,14 +140,23 @@ class Trainer:
         """One pass over ``rows`` (an index array; None for all as they stand); the mean loss."""
         n_rows = self.feed.X.shape[0] if rows is None else len(rows)
         total = weight = 0.0
-        for first in range(0, n_rows, self.batch_size):
-            part = slice(first, min(first + self.batch_size, n_rows))
+        first = 0
+        while first < n_rows:
+            online = self._runs_online()
+            part = slice(first, min(first + (BLOCK if online else self.batch_size), n_rows))
             batch = self.feed.batch(part if rows is None else rows[part])
             if batch.weight > 0:
-                total += self._learn(batch) * batch.weight
+                total += (self._learn_rows if online else self._learn)(batch) * batch.weight
                 weight += batch.weight
+            first = part.stop
         self._check_weights()
         return total / weight if weight else 0.0
+
+    def _runs_online(self):
+        """Whether rows can be learnt one by one in blocks: the circuit is there and knows how."""
+        if self.batch_size > 1 or self.circuit is None or self.feed.running:
+            return False
+        return runs_online(self.circuit.design, self.schedule.rates(0, 0))
 
     def _learn(self, batch):
         if self.circuit is None:
@@ -157,6 +167,22 @@ class Trainer:
         if not math.isfinite(loss):
             self._diverged("the loss")
         return loss
+
+    def _learn_rows(self, batch):
+        """Learn a batch row by row; rows without weight are passed over."""
+        x, y, share = batch.x, batch.y, batch.share
+        if not share.all():
+            held = np.flatnonzero(share)
+            x, y, share = x[held], y[held], share[held]
+        seen = self.n_seen + np.arange(len(share))
+        rates = self.schedule.rates(seen, self.circuit.n_updates)
+        rates = Rates(*(np.broadcast_to(rate, len(share)).astype(y.dtype) for rate in rates))
+        losses = learn_rows(self.circuit, x, y, rates)
+        finite = np.isfinite(losses)
+        self.n_seen += len(share) if finite.all() else int(np.argmin(finite)) + 1
+        if not finite.all():
+            self._diverged("the loss")
+        return float(share @ losses)
 
     def _check_weights(self):
         if self.circuit is not None:
