@@ -94,7 +94,7 @@ for part, (name, _) in enumerate(parts):
 ax.set(
     xlim=(0, len(y_stream)), ylim=(0.2, 1), xlabel="rows seen", ylabel="accuracy before learning"
 )
-ax.legend(loc="lower right", ncols=2, frameon=False)
+ax.legend(loc="lower right", ncols=2, framealpha=1, edgecolor="none")
 
 # %%
 # How much the step matters

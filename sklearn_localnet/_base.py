@@ -113,7 +113,7 @@ class LocalRuleEstimator(
             self._reset(encoder, statistics if self.standardize_targets else None)
         else:
             self._resume()
-        trainer = self._trainer(X, codes, encoder, weights, seed, running=False)
+        trainer = self._trainer(X, codes, encoder, weights, seed, X.shape[0])
         task = listener._init_callback_context(max_subtasks=self.max_iter)
         hook = {"estimator": listener, "X": X, "y": y, "metadata": {"sample_weight": weights}}
         task.call_on_fit_task_begin(**hook)
@@ -195,7 +195,7 @@ class LocalRuleEstimator(
         codes = encoder.codes(y)
         weights = self._class_weighted(encoder, codes, check_weights(sample_weight, X))
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max) if first else 0
-        trainer = self._trainer(X, codes, encoder, weights, seed, self.standardize_targets)
+        trainer = self._trainer(X, codes, encoder, weights, seed)
         with np.errstate(all="ignore"):
             self.loss_ = trainer.sweep()
         self._adopt(trainer)
@@ -310,7 +310,8 @@ class LocalRuleEstimator(
             )
         return Microcircuit(design, weights, self._history)
 
-    def _trainer(self, X, codes, encoder, weights, seed, running):
+    def _trainer(self, X, codes, encoder, weights, seed, n_rows=None):
+        """Set up training on a table of ``n_rows``, or on a stream where these are not known."""
         batch_size = AUTO_BATCH if self.batch_size == "auto" else int(self.batch_size)
         design = self._design()
         schedule = Schedule(
@@ -321,7 +322,9 @@ class LocalRuleEstimator(
             self.learning_rate_decay,
             self.alpha * batch_size / AUTO_BATCH,
             self.solver == "adam",
+            n_rows,
         )
+        running = n_rows is None and bool(self.standardize_targets)
         feed = Feed(X, codes, encoder, self._statistics(), weights, running, design.dtype)
 
         def start(x, y, share):

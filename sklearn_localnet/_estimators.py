@@ -37,7 +37,8 @@ _SHARED_PARAMETERS = """hidden_layer_sizes : int or sequence of one int, default
         size of its input; "sgd" takes the plain step of Eqs. (5) to (9).
     alpha : float, default=1.0
         Weight decay of basal and readout synapses, decoupled from the step: each update takes away
-        the part ``alpha * learning_rate * batch_size / 200`` ("auto" counts as 200).
+        the part ``alpha * learning_rate * batch_size / 200`` ("auto" counts as 200). From 10,000
+        rows on (of the table, or of the stream so far) it falls as one over their number.
     batch_size : int or "auto", default="auto"
         Rows that an update averages over; 1 is the paper's online rule, "auto" is 200 or as many
         as there are.
@@ -252,7 +253,8 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Learn from a chunk of a stream, its rows in the order they come.
 
-        Chunks that are multiples of the batch size give the same weights as the whole.
+        Chunks that are multiples of the batch size give the same weights as the whole, to the bit;
+        the published one-row rule (`PUBLISHED`), which is computed by blocks of rows, to rounding.
 
         Parameters
         ----------
@@ -491,7 +493,8 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
     def partial_fit(self, X, y, sample_weight=None):
         """Learn from a chunk of a stream, its rows in the order they come.
 
-        Chunks that are multiples of the batch size give the same weights as the whole.
+        Chunks that are multiples of the batch size give the same weights as the whole, to the bit;
+        the published one-row rule (`PUBLISHED`), which is computed by blocks of rows, to rounding.
 
         Parameters
         ----------

@@ -15,6 +15,7 @@ from . import _equations as eq
 from ._step_rules import AdaptiveStep, PlainStep
 
 TRACE_RATE = 0.1  # rho, the rate at which a trace of the gain update forgets
+ENOUGH_ROWS = 10  # from which a batch tells the largest eigenvalue of its activity
 SURPRISE_FLOOR = 0.1  # the part of plasticity that a fully expected row keeps
 STEPPED = ("basal_weights", "basal_intercepts", "readout_weights", "readout_intercepts")
 WEIGHTS = (
@@ -66,11 +67,12 @@ def orthonormal(n_rows, n_columns, rng):
 
 
 def start_weights(design, x, y, share, rng):
-    """Weights near the equilibrium of the gain control, and the scale of the inputs.
+    """Weights near the equilibrium of the gain control, and statistics of the inputs.
 
     Apical and interneuron synapses start with singular values at the spread of the targets, which
     is where Sec. A has them when the target is predictable, in random directions that they share.
-    Basal synapses start random, scaled so that the largest eigenvalue of mean z z^T is one.
+    Basal synapses start random, scaled so that the largest eigenvalue of mean z z^T is one (its
+    trace, for features of unit size, where the batch has too few rows to tell).
     """
     k, m, n, n_inter = design.n_hidden, design.n_features, design.n_targets, design.n_interneurons
     spread = np.sqrt(share @ np.mean(y.astype(np.float64) ** 2, axis=1)) or 0.5
@@ -81,11 +83,13 @@ def start_weights(design, x, y, share, rng):
     back = inter.T
     if design.interneurons == "decoupled":
         back = inter.T + spread / np.sqrt(k) * rng.standard_normal(inter.T.shape)
-    scale = root_mean_square(x, share)
+    scale, active = input_statistics(x, share)
     basal = rng.standard_normal((k, m)) / (np.sqrt(m) * scale)
     z = eq.ACTIVATIONS[design.activation].function(x @ basal.T)
     mean_activity = share @ z if design.centered else np.zeros(k)
-    gain = _largest_gain(z - mean_activity, share) or _largest_gain(z, share) or 1.0
+    gain = float(k)
+    if len(z) >= ENOUGH_ROWS:
+        gain = _largest_gain(z - mean_activity, share) or _largest_gain(z, share) or gain
     weights = {
         "basal_weights": basal / np.sqrt(gain),
         "basal_intercepts": np.zeros(k),
@@ -99,17 +103,25 @@ def start_weights(design, x, y, share, rng):
     if design.centered:
         z = eq.ACTIVATIONS[design.activation].function(x @ weights["basal_weights"].T)
         weights["mean_activity"] = share @ z
-    return weights, scale
+    return weights, {"input_scale": scale, "active_inputs": active}
 
 
-def root_mean_square(x, share):
-    """Size of the features in a batch: root of the mean square, 1 where all are zero."""
-    largest = float(abs(x).max()) if x.shape[0] else 0.0
-    if largest == 0.0:
-        return 1.0
-    scaled = (x / largest).astype(np.float64)
-    square = scaled.multiply(scaled).mean(axis=1) if issparse(x) else np.mean(scaled**2, axis=1)
-    return largest * float(np.sqrt(share @ np.asarray(square).ravel()))
+def input_statistics(x, share):
+    """Size of the features in a batch, and how many of them are active at a time.
+
+    The root of the mean square x (1 where all are zero), and (mean |x|_1)^2 / mean |x|_2^2, which
+    is m for features of one size and the number of non-zeros for sparse ones.
+    """
+    magnitude = abs(x).astype(np.float64)
+    largest = magnitude.max()
+    if largest == 0:
+        return 1.0, 1.0
+    magnitude = magnitude / largest
+    square = magnitude.multiply(magnitude) if issparse(x) else magnitude**2
+    first, second = (
+        float(share @ np.asarray(part.sum(axis=1)).ravel()) for part in (magnitude, square)
+    )
+    return largest * math.sqrt(second / x.shape[1]), first**2 / second
 
 
 def _largest_gain(z, share):
@@ -128,7 +140,7 @@ class Microcircuit:
     weights : dict of str to ndarray
         The arrays named in ``WEIGHTS``; they are copied.
     history : dict
-        What else an update needs: ``input_scale``, ``n_updates``, traces and moments.
+        What else an update needs: statistics of the inputs, ``n_updates``, traces and moments.
     """
 
     def __init__(self, design, weights, history):
@@ -154,8 +166,9 @@ class Microcircuit:
             trace = history.get("back_trace", self.gain_trace.T)
             self.back_trace = np.array(trace, dtype=design.dtype, order="C")
         self.input_scale = history["input_scale"]
+        self.active_inputs = history["active_inputs"]
         self.n_updates = history.get("n_updates", 0)
-        self._step = PlainStep(design.dtype)
+        self._step = PlainStep()
         if design.solver == "adam":
             betas = (design.beta_1, design.beta_2, design.epsilon)
             self._step = AdaptiveStep(self._stepped.size, design.dtype, *betas, history)
@@ -165,8 +178,7 @@ class Microcircuit:
     @classmethod
     def start(cls, design, x, y, share, rng):
         """A new circuit near equilibrium for the first batch (x, y)."""
-        weights, input_scale = start_weights(design, x, y, share, rng)
-        return cls(design, weights, {"input_scale": input_scale})
+        return cls(design, *start_weights(design, x, y, share, rng))
 
     @property
     def weights(self):
@@ -178,6 +190,7 @@ class Microcircuit:
         """What a later update needs beside the weights: plain arrays and numbers."""
         return {
             "input_scale": self.input_scale,
+            "active_inputs": self.active_inputs,
             "n_updates": self.n_updates,
             "gain_trace": self.gain_trace,
             "back_trace": self.back_trace,
@@ -347,15 +360,18 @@ class Microcircuit:
         """Let the step rule move basal and readout synapses, less what decays.
 
         An adaptive step is measured against the size of what the synapse transmits: the features
-        for basal synapses, and 1 / sqrt(k), a neuron's part in unit gain, for the readout.
+        for basal synapses, and 1 / sqrt(k), a neuron's part in unit gain, for the readout. All
+        active inputs together may move a basal current by no more than that part.
         """
         eta, unit = rates.basal, self._unit
+        adaptive = self.design.solver == "adam"
         if rates.weight_decay:
             self.basal_weights *= 1 - rates.weight_decay
             if not self.design.hebbian:
                 self.readout_weights *= 1 - rates.weight_decay
-        fan = math.sqrt(self.design.n_hidden) if self.design.solver == "adam" else 1.0
-        steps = (eta / unit, eta, eta * fan, eta * fan)
+        fan = math.sqrt(self.design.n_hidden) if adaptive else 1.0
+        basal = min(eta, 1 / (fan * self.active_inputs)) if adaptive else eta
+        steps = (basal / unit, eta, eta * fan, eta * fan)
         segments = [(*bound, step) for bound, step in zip(self._bounds, steps, strict=False)]
         self._step(self._stepped, self._direction, segments, self.n_updates)
 

@@ -73,7 +73,7 @@ def learn_rows(circuit, x, y, rates):
 
 
 def _averaging(rates):
-    """Part of the start that is left before each row (B + 1,), and each rate over what it leaves."""
+    """Part of the start left before each row (B + 1,), and each rate over what it leaves (B,)."""
     left = np.concatenate([np.ones(1, rates.dtype), np.cumprod(1 - rates)])
     return left, rates / left[1:]
 

@@ -7,7 +7,6 @@ knows nothing of the circuit; it sees flat arrays and, for each segment of them,
 import math
 
 import numpy as np
-from scipy.linalg import get_blas_funcs
 
 
 def decay(n_seen, decay_samples):
@@ -18,48 +17,53 @@ def decay(n_seen, decay_samples):
 class PlainStep:
     """The published step: weights += rate * direction."""
 
-    def __init__(self, dtype):
+    def __init__(self):
         self.history = {}
-        self._axpy = get_blas_funcs("axpy", dtype=dtype)
 
     def __call__(self, weights, direction, segments, n_updates):
-        """Move flat ``weights`` in place; ``segments`` holds (start, stop, rate) of each part."""
+        """Move flat ``weights`` in place; ``direction`` is used up as work space.
+
+        ``segments`` holds a (start, stop, rate) for each part.
+        """
         for start, stop, rate in segments:
-            self._axpy(direction, weights, stop - start, rate, start, 1, start, 1)
+            direction[start:stop] *= rate
+        weights += direction
 
 
 class AdaptiveStep:
     """Adam (Kingma and Ba, arXiv 1412.6980), ascending the direction.
 
     Every synapse divides the average of its own directions by the root of the average of their
-    squares, so a step has the size of the rate whatever the scale of the data.
+    squares, so a step has the size of the rate whatever the scale of the data. The averages are
+    kept as discounted sums, which saves a pass over the weights each.
     """
 
     def __init__(self, size, dtype, beta_1, beta_2, epsilon, history):
-        self.first_moment = np.array(history.get("first_moment", np.zeros(size)), dtype)
-        self.second_moment = np.array(history.get("second_moment", np.zeros(size)), dtype)
+        self.first_sum = np.array(history.get("first_sum", np.zeros(size)), dtype)
+        self.second_sum = np.array(history.get("second_sum", np.zeros(size)), dtype)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-        self._axpy = get_blas_funcs("axpy", dtype=dtype)
 
     @property
     def history(self):
-        """What a later step needs: both moments."""
-        return {"first_moment": self.first_moment, "second_moment": self.second_moment}
+        """What a later step needs: both sums."""
+        return {"first_sum": self.first_sum, "second_sum": self.second_sum}
 
     def __call__(self, weights, direction, segments, n_updates):
         """Move flat ``weights`` in place; ``direction`` is used up as work space.
 
         ``segments`` holds a (start, stop, rate) for each part; ``n_updates`` counts this one.
         """
-        axpy, m, v = self._axpy, self.first_moment, self.second_moment
-        m *= self.beta_1
-        axpy(direction, m, a=1 - self.beta_1)
-        v *= self.beta_2
+        first, second = self.first_sum, self.second_sum
+        first *= self.beta_1
+        first += direction
+        second *= self.beta_2
         np.multiply(direction, direction, out=direction)
-        axpy(direction, v, a=1 - self.beta_2)
-        step = np.sqrt(v, out=direction)
-        step += self.epsilon
-        np.divide(m, step, out=step)
-        unbiased = math.sqrt(1 - self.beta_2**n_updates) / (1 - self.beta_1**n_updates)
+        second += direction
+        step = np.sqrt(second, out=direction)
+        step += self.epsilon / math.sqrt(1 - self.beta_2)
+        np.divide(first, step, out=step)
+        unbiased = math.sqrt((1 - self.beta_2**n_updates) / (1 - self.beta_2))
+        unbiased *= (1 - self.beta_1) / (1 - self.beta_1**n_updates)
         for start, stop, rate in segments:
-            axpy(step, weights, stop - start, rate * unbiased, start, 1, start, 1)
+            step[start:stop] *= rate * unbiased
+        weights += step

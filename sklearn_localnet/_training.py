@@ -10,6 +10,8 @@ from ._microcircuit import Rates
 from ._online import BLOCK, learn_rows, runs_online
 from ._step_rules import decay
 
+DECAY_ROWS = 10_000  # rows up to which the decay of weights is as strong as alpha says
+
 
 class DivergenceError(ArithmeticError):
     """Training produced weights that are not finite; the estimator is as it was before."""
@@ -43,12 +45,14 @@ class Schedule(NamedTuple):
     decay_samples: float | None
     alpha: float
     adaptive: bool
+    n_rows: int | None  # of the table; None for a stream, whose rows are those it has had
 
     def rates(self, n_seen, n_updates):
         """Rates of the update that follows ``n_seen`` samples in ``n_updates`` updates.
 
         Beside adaptive steps the mean activity is averaged over all updates until there are enough
-        of them for its rate, as the moments of the adaptive step are.
+        of them for its rate, as the moments of the adaptive step are. A large table needs less
+        decay of weights: from `DECAY_ROWS` on, the decay falls as one over the number of rows.
         """
         divisor = decay(n_seen, self.decay_samples)
         eta = self.learning_rate_init / divisor
@@ -60,8 +64,12 @@ class Schedule(NamedTuple):
             self.apical_rate / divisor,
             self.interneuron_rate / divisor,
             centering,
-            self.alpha * eta,
+            self.alpha * eta * self._need_of_decay(n_seen),
         )
+
+    def _need_of_decay(self, n_seen):
+        n_rows = n_seen if self.n_rows is None else self.n_rows
+        return DECAY_ROWS / np.maximum(n_rows, DECAY_ROWS)
 
 
 class Feed:

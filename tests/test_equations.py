@@ -384,7 +384,7 @@ def test_optimal_loss_is_that_of_the_optimal_weights(table, k):
 @given(table=tables)
 @settings(max_examples=20, deadline=None)
 def test_optimum_of_full_rank_is_least_squares(table):
-    coefficients = np.linalg.lstsq(table.x, table.y)[0]
+    coefficients = np.linalg.lstsq(table.x, table.y, rcond=None)[0]
     expected = np.mean(np.sum((table.y - table.x @ coefficients) ** 2, axis=1))
     best = table.optimum(table.cxy.shape[1])
     assert best.loss == pytest.approx(expected, rel=1e-8)
@@ -400,7 +400,7 @@ def test_no_other_map_of_rank_k_has_a_smaller_loss(k):
         for _ in range(50):
             basal = best.basal + spread * rng.standard_normal(best.basal.shape)
             # The best readout of these hidden neurons leaves the basal weights the only suspect.
-            apical = np.linalg.lstsq(table.x @ basal.T, table.y)[0]
+            apical = np.linalg.lstsq(table.x @ basal.T, table.y, rcond=None)[0]
             assert table.loss(basal, apical) > best.loss
 
 
@@ -447,7 +447,7 @@ def test_sec_b_plateau_at_the_optimum_is_the_error_of_least_squares_carried_back
     Q = np.sqrt(best.multiplier)
     n = eq.interneuron_activity(Q.T, eq.somatic_activity(best.basal, table.x))
     p = eq.apical_current(best.apical, table.y) - eq.inhibitory_current(Q, n)
-    fitted = table.x @ np.linalg.lstsq(table.x, table.y)[0]
+    fitted = table.x @ np.linalg.lstsq(table.x, table.y, rcond=None)[0]
     np.testing.assert_allclose(p, (table.y - fitted) @ best.apical.T, atol=1e-9)
 
 
@@ -456,7 +456,7 @@ def test_optimum_of_rank_deficient_inputs_ignores_the_directions_they_lack(rank)
     table = Table(m=5, n=3, rank=rank, seed=4)
     assert np.linalg.matrix_rank(table.cxx) == rank
     best = table.optimum(3)
-    expected = np.linalg.lstsq(table.x, table.y)[0]
+    expected = np.linalg.lstsq(table.x, table.y, rcond=None)[0]
     assert best.loss == pytest.approx(table.loss(expected.T, np.eye(3)), rel=1e-8)
     held = min(rank, 3)
     np.testing.assert_allclose(

@@ -14,15 +14,15 @@ from sklearn_localnet._microcircuit import (
     Design,
     Microcircuit,
     Rates,
+    input_statistics,
     orthonormal,
     probabilities,
-    root_mean_square,
     start_weights,
 )
 
 RATES = Rates(basal=0.03, apical=0.05, interneuron=0.07, centering=0.11, weight_decay=0.013)
 TRACE_RATE = 0.1  # rho, as algorithm.md gives it
-ROWS, FEATURES, HIDDEN, TARGETS = 7, 6, 5, 3
+ROWS, FEATURES, HIDDEN, TARGETS = 11, 6, 5, 3
 
 
 def make_design(**changes):
@@ -297,7 +297,9 @@ def test_float32_circuit_stays_float32_and_near_the_float64_one(interneurons):
     batches = make_batches(double)
     reference = started(double, batches[0])
     circuit = Microcircuit(
-        single, reference.weights, {"input_scale": reference.history["input_scale"]}
+        single,
+        reference.weights,
+        {name: reference.history[name] for name in ("input_scale", "active_inputs")},
     )
     for batch in batches:
         reference.learn(*batch, RATES)
@@ -350,9 +352,9 @@ def test_a_new_circuit_does_not_share_memory_with_the_weights_it_was_made_of():
     first = started(design, batch)
     first.learn(*batch, RATES)
     kept = {name: w.copy() for name, w in first.weights.items()}
-    moment = first.history["first_moment"].copy()
+    moment = first.history["first_sum"].copy()
     Microcircuit(design, first.weights, first.history).learn(*batch, RATES)
-    np.testing.assert_array_equal(first.history["first_moment"], moment)
+    np.testing.assert_array_equal(first.history["first_sum"], moment)
     for name in WEIGHTS:
         np.testing.assert_array_equal(first.weights[name], kept[name])
 
@@ -463,18 +465,27 @@ def test_features_and_targets_that_are_all_zero_start_finite_weights(activation,
     design = make_design(activation=activation, centered=centered)
     share = np.full(ROWS, 1 / ROWS)
     weights, scale = start(design, np.zeros((ROWS, FEATURES)), np.zeros((ROWS, TARGETS)), share)
-    assert scale == 1
+    assert scale == {"input_scale": 1, "active_inputs": 1}
     for name in WEIGHTS:
         assert np.isfinite(weights[name]).all(), name
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
 @pytest.mark.parametrize("sparse", [False, True])
-def test_root_mean_square_weighs_rows_and_neither_overflows_nor_underflows(sparse, scale):
+def test_input_statistics_weigh_rows_and_neither_overflow_nor_underflow(sparse, scale):
     x, _, _, share = make_batches(make_design())[0]
     expected = math.sqrt(sum(share[t] * x[t, j] ** 2 / FEATURES for t, j in np.ndindex(*x.shape)))
     scaled = csr_matrix(scale * x) if sparse else scale * x
-    assert root_mean_square(scaled, share) == pytest.approx(scale * expected, rel=1e-12)
+    size, active = input_statistics(scaled, share)
+    assert size == pytest.approx(scale * expected, rel=1e-12)
+    total = sum(share[t] * abs(x[t, j]) for t, j in np.ndindex(*x.shape))
+    assert active == pytest.approx(total**2 / (expected**2 * FEATURES), rel=1e-12)
+
+
+def test_every_feature_of_one_size_and_every_nonzero_of_a_sparse_row_is_active():
+    share = np.full(4, 0.25)
+    assert input_statistics(np.full((4, 9), -3.0), share)[1] == pytest.approx(9)
+    assert input_statistics(csr_matrix(np.eye(4, 9)), share)[1] == pytest.approx(1)
 
 
 @pytest.mark.parametrize("output", ["softmax", "logistic"])

@@ -223,7 +223,7 @@ def test_published_circuit_reaches_the_reduced_rank_optimum():
         interneuron_rate=0.02,
         learning_rate_decay=1000.0,
     ).partial_fit(X, Y)
-    U, s, Vt = np.linalg.svd(X @ np.linalg.lstsq(X, Y)[0], full_matrices=False)
+    U, s, Vt = np.linalg.svd(X @ np.linalg.lstsq(X, Y, rcond=None)[0], full_matrices=False)
     best = np.mean(np.sum((Y - (U[:, :2] * s[:2]) @ Vt[:2]) ** 2, axis=1))
     loss = np.mean(np.sum((Y - model.predict(X)) ** 2, axis=1))
     start = np.mean(np.sum(Y**2, axis=1))

@@ -7,16 +7,17 @@ Run it from the root of the repository::
 Fig. 3 follows the loss (1) of k linear neurons against the samples seen, for the circuit as
 published, for the package's defaults and for backprop, Eq. (2). Targets are one-hot minus 0.1, so a
 network that predicts 0 has a loss of 0.90. Inputs are pixels in [0, 1] less their mean: raw pixels
-give the same start and nearly the same optimum, but their mean direction, up to ten times as strong
-as any other, costs the published rates much of their stability. "Excess" is (loss - optimum) /
-(0.90 - optimum), with the optimum of reduced-rank regression in closed form; the package's defaults
-have intercepts, so their optimum is the one with a free constant. CIFAR-10 is its 10,000 test
-images, reshuffled for every pass.
+give the same start and nearly the same optimum, but their mean direction, five to seven times as
+strong as the next, narrows the range of starts from which the published rates converge. "Excess"
+is (loss - optimum) / (0.90 - optimum), with the optimum of reduced-rank regression in closed form;
+the package's defaults have intercepts, so their optimum is the one with a free constant. CIFAR-10
+is its 10,000 test images, reshuffled for every pass.
 
 Table 1 trains rectified neurons with mean subtraction on the 10,000 test digits of MNIST and tests
 on the 60,000 training digits. The rates printed for k = 256 diverge on pixels, so the published
 circuit gets inputs less their mean and of mean square length 1 there. "Free readout" is logistic
-regression on the published circuit's activity: the paper leaves the readout open. Without ``--data`` the images come from OpenML.
+regression on the published circuit's activity, since the paper leaves the readout open. A nan says
+that a run diverged. Without ``--data`` the images come from OpenML.
 """
 
 import argparse

@@ -1,0 +1,112 @@
+"""The shape of the package: data flows one way, and both estimators keep the public contract."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+import sklearn_localnet
+from sklearn_localnet import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor
+
+FLOW = [
+    "_equations",
+    "_callbacks",
+    "_validation",
+    "_encoding",
+    "_step_rules",
+    "_microcircuit",
+    "_online",
+    "_training",
+    "_base",
+    "_estimators",
+    "__init__",
+    "__main__",
+]
+PARAMETERS = [
+    "hidden_layer_sizes",
+    "activation",
+    "solver",
+    "alpha",
+    "batch_size",
+    "learning_rate_init",
+    "apical_rate",
+    "interneuron_rate",
+    "learning_rate_decay",
+    "gain_damping",
+    "n_interneurons",
+    "interneurons",
+    "modulation",
+    "centering_rate",
+    "fit_intercept",
+    "readout",
+    "standardize_targets",
+    "dtype",
+    "max_iter",
+    "tol",
+    "n_iter_no_change",
+    "early_stopping",
+    "validation_fraction",
+    "shuffle",
+    "warm_start",
+    "verbose",
+    "random_state",
+    "beta_1",
+    "beta_2",
+    "epsilon",
+]
+
+
+def imported(module):
+    """Names of the package's modules that a module imports."""
+    path = Path(sklearn_localnet.__file__).with_name(f"{module}.py")
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            yield from [node.module] if node.module else [name.name for name in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module.startswith("sklearn_localnet"):
+            yield node.module.partition(".")[2] or "__init__"
+
+
+@pytest.mark.parametrize("module", FLOW)
+def test_a_module_imports_only_from_those_above_it(module):
+    assert set(imported(module)) <= set(FLOW[: FLOW.index(module)])
+
+
+def test_every_module_has_its_place_in_the_flow():
+    folder = Path(sklearn_localnet.__file__).parent
+    assert {path.stem for path in folder.glob("*.py")} == set(FLOW)
+
+
+def test_the_shell_uses_public_names_only():
+    assert set(imported("__main__")) == {"__init__"}
+
+
+def defaults(cls):
+    parameters = inspect.signature(cls).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters}
+
+
+def test_every_parameter_of_the_contract_is_there():
+    assert set(defaults(LocalRuleRegressor)) == set(PARAMETERS)
+    assert set(defaults(LocalRuleClassifier)) == {*PARAMETERS, "class_weight"}
+
+
+def test_both_estimators_share_their_defaults():
+    classifier, regressor = defaults(LocalRuleClassifier), defaults(LocalRuleRegressor)
+    different = {name for name in regressor if regressor[name] != classifier[name]}
+    assert different == {"readout"}
+
+
+@pytest.mark.parametrize("cls", [LocalRuleClassifier, LocalRuleRegressor])
+def test_the_docstring_describes_every_parameter(cls):
+    described = cls.__doc__.partition("Parameters\n")[2].partition("Attributes\n")[0]
+    headings = [line.partition(" : ")[0] for line in described.splitlines() if " : " in line]
+    names = {name.strip() for heading in headings for name in heading.split(",")}
+    assert set(defaults(cls)) <= names
+    assert "{" not in described.replace('{"', "").replace("{array", "")
+
+
+@pytest.mark.parametrize("cls", [LocalRuleClassifier, LocalRuleRegressor])
+def test_published_is_a_set_of_parameters_of_either_estimator(cls):
+    assert set(PUBLISHED) <= set(defaults(cls))
+    assert cls(**PUBLISHED).get_params()["batch_size"] == 1
