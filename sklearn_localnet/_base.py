@@ -75,9 +75,10 @@ class LocalRuleEstimator(
         DivergenceError
             Where the weights stop being finite. The estimator is left as it was in every case.
         """
+        task = self._init_callback_context(max_subtasks=self.max_iter)
         trained = self._shadow()
-        notice = trained._fit(X, y, sample_weight, self)
-        self.__dict__ = {**self.__dict__, **trained.__dict__}
+        notice = trained._fit(X, y, sample_weight, task, self)
+        self.__dict__ = trained.__dict__
         if notice is not None:
             warnings.warn(*notice, stacklevel=2)
         return self
@@ -87,7 +88,7 @@ class LocalRuleEstimator(
         shadow.__dict__.update(self.__dict__)
         return shadow
 
-    def _fit(self, X, y, sample_weight, listener):
+    def _fit(self, X, y, sample_weight, task, listener):
         """Train this shadow of ``listener``, which callbacks see; a warning to give, or None."""
         self._check_parameters()
         fresh = not (self.warm_start and hasattr(self, "basal_weights_"))
@@ -114,7 +115,6 @@ class LocalRuleEstimator(
         else:
             self._resume()
         trainer = self._trainer(X, codes, encoder, weights, seed, X.shape[0])
-        task = listener._init_callback_context(max_subtasks=self.max_iter)
         hook = {"estimator": listener, "X": X, "y": y, "metadata": {"sample_weight": weights}}
         task.call_on_fit_task_begin(**hook)
         with np.errstate(all="ignore"):
@@ -189,7 +189,7 @@ class LocalRuleEstimator(
         first = not hasattr(self, "basal_weights_")
         X = check_features(self, X, reset=first)
         y = check_targets(self, y, X.shape[0], is_regressor(self), reset=first)
-        encoder = self._new_encoder(y, classes) if first else self._encoder(classes)
+        encoder = self._stream_encoder(y, classes) if first else self._encoder(classes)
         if first:
             self._reset(encoder, None)
         codes = encoder.codes(y)
@@ -283,6 +283,7 @@ class LocalRuleEstimator(
             n_hidden=hidden,
             n_targets=width,
             n_interneurons=int(interneurons),
+            batch_size=AUTO_BATCH if self.batch_size == "auto" else int(self.batch_size),
             activation=self.activation,
             output="identity" if hebbian else self.out_activation_,
             hebbian=hebbian,
@@ -312,7 +313,6 @@ class LocalRuleEstimator(
 
     def _trainer(self, X, codes, encoder, weights, seed, n_rows=None):
         """Set up training on a table of ``n_rows``, or on a stream where these are not known."""
-        batch_size = AUTO_BATCH if self.batch_size == "auto" else int(self.batch_size)
         design = self._design()
         schedule = Schedule(
             self.learning_rate_init,
@@ -320,7 +320,7 @@ class LocalRuleEstimator(
             self.interneuron_rate,
             self.centering_rate or 0.0,
             self.learning_rate_decay,
-            self.alpha * batch_size / AUTO_BATCH,
+            self.alpha * design.batch_size / AUTO_BATCH,
             self.solver == "adam",
             n_rows,
         )
@@ -331,7 +331,7 @@ class LocalRuleEstimator(
             return Microcircuit.start(design, x, y, share, np.random.default_rng(seed))
 
         circuit = self._circuit() if hasattr(self, "basal_weights_") else None
-        return Trainer(feed, schedule, batch_size, circuit, start, self.t_)
+        return Trainer(feed, schedule, design.batch_size, circuit, start, self.t_)
 
     def _adopt(self, trainer):
         """Make the trainer's circuit and counts this estimator's."""

@@ -9,6 +9,8 @@ from scipy.sparse import issparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
+LARGEST_TARGET = 1e100  # beyond, sums of squares leave the range of float64
+
 
 class LabelEncoder:
     """Class labels to columns: one for two classes, one a class or a label otherwise.
@@ -113,6 +115,9 @@ class ValueEncoder:
         y = y.reshape(-1, 1) if y.ndim == 1 else y
         if y.shape[1] != self.n_columns:
             raise ValueError(f"y has {y.shape[1]} outputs, expected {self.n_columns}.")
+        largest = np.abs(y).max()
+        if largest > LARGEST_TARGET:
+            raise ValueError(f"y holds values as large as {largest:.3g}: scale the targets.")
         return y
 
     def columns(self, codes):

@@ -280,8 +280,16 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         """
         return self._stream(X, y, sample_weight, classes)
 
-    def _new_encoder(self, y, classes=None):
-        return LabelEncoder.from_targets(y, None if classes is None else check_classes(classes))
+    def _new_encoder(self, y):
+        return LabelEncoder.from_targets(y)
+
+    def _stream_encoder(self, y, classes):
+        if classes is not None:
+            return LabelEncoder.from_targets(y, check_classes(classes))
+        encoder = LabelEncoder.from_targets(y)
+        if not encoder.multilabel:
+            raise ValueError("classes must name all labels on the first call to partial_fit.")
+        return encoder
 
     def _encoder(self, classes=None):
         encoder = LabelEncoder(self.classes_, self._multilabel)
@@ -517,7 +525,10 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         """
         return self._stream(X, y, sample_weight)
 
-    def _new_encoder(self, y, classes=None):
+    def _new_encoder(self, y):
+        return ValueEncoder.from_targets(y)
+
+    def _stream_encoder(self, y, _):
         return ValueEncoder.from_targets(y)
 
     def _encoder(self, classes=None):

@@ -34,6 +34,7 @@ class Design(NamedTuple):
     n_hidden: int
     n_targets: int
     n_interneurons: int
+    batch_size: int
     activation: str
     output: str  # "softmax", "logistic" or "identity": what turns scores into predictions
     hebbian: bool
@@ -72,7 +73,7 @@ def start_weights(design, x, y, share, rng):
     Apical and interneuron synapses start with singular values at the spread of the targets, which
     is where Sec. A has them when the target is predictable, in random directions that they share.
     Basal synapses start random, scaled so that the largest eigenvalue of mean z z^T is one (its
-    trace, for features of unit size, where the batch has too few rows to tell).
+    trace, for features of unit size, where batches have too few rows to tell).
     """
     k, m, n, n_inter = design.n_hidden, design.n_features, design.n_targets, design.n_interneurons
     spread = np.sqrt(share @ np.mean(y.astype(np.float64) ** 2, axis=1)) or 0.5
@@ -84,11 +85,16 @@ def start_weights(design, x, y, share, rng):
     if design.interneurons == "decoupled":
         back = inter.T + spread / np.sqrt(k) * rng.standard_normal(inter.T.shape)
     scale, active = input_statistics(x, share)
+    if not scale < np.sqrt(np.finfo(design.dtype).max):
+        raise ValueError(
+            f"X holds values too large to learn from, of root mean square {scale:.3g}: scale the "
+            "features, for instance with StandardScaler."
+        )
     basal = rng.standard_normal((k, m)) / (np.sqrt(m) * scale)
     z = eq.ACTIVATIONS[design.activation].function(x @ basal.T)
     mean_activity = share @ z if design.centered else np.zeros(k)
     gain = float(k)
-    if len(z) >= ENOUGH_ROWS:
+    if design.batch_size >= ENOUGH_ROWS:
         gain = _largest_gain(z - mean_activity, share) or _largest_gain(z, share) or gain
     weights = {
         "basal_weights": basal / np.sqrt(gain),

@@ -31,6 +31,7 @@ def make_design(**changes):
         n_hidden=HIDDEN,
         n_targets=TARGETS,
         n_interneurons=TARGETS,
+        batch_size=ROWS,
         activation="tanh",
         output="identity",
         hebbian=False,
