@@ -18,6 +18,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
@@ -122,10 +123,12 @@ def test_sample_weights_are_routed_through_a_grid_of_pipelines(iris):
     weight = np.where(y == 2, 1e-6, 1.0)
     with sklearn.config_context(enable_metadata_routing=True):
         local = classifier().set_fit_request(sample_weight=True)
-        local.set_score_request(sample_weight=True)
         scaler = StandardScaler().set_fit_request(sample_weight=False)
         search = GridSearchCV(
-            make_pipeline(scaler, local), {"localruleclassifier__alpha": [1.0]}, cv=3
+            make_pipeline(scaler, local),
+            {"localruleclassifier__alpha": [1.0]},
+            scoring=make_scorer(accuracy_score).set_score_request(sample_weight=True),
+            cv=3,
         ).fit(X, y, sample_weight=weight)
     direct = make_pipeline(StandardScaler(), classifier())
     direct.fit(X, y, localruleclassifier__sample_weight=weight)
