@@ -4,7 +4,15 @@ The algorithm is that of arXiv 2011.15031, in scikit-learn's terms.
 """
 
 from ._estimators import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor
+from ._onnx import register_onnx
 from ._training import DivergenceError
+from ._version import __version__
 
-__all__ = ["PUBLISHED", "DivergenceError", "LocalRuleClassifier", "LocalRuleRegressor"]
-__version__ = "0.1.0"
+__all__ = [
+    "PUBLISHED",
+    "DivergenceError",
+    "LocalRuleClassifier",
+    "LocalRuleRegressor",
+    "__version__",
+    "register_onnx",
+]

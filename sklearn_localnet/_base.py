@@ -14,7 +14,7 @@ from sklearn.base import (
     TransformerMixin,
     is_regressor,
 )
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch, check_random_state, gen_batches
@@ -33,6 +33,7 @@ from ._validation import (
     n_hidden,
     naming,
 )
+from ._version import __version__
 
 AUTO_BATCH = 200
 SMALL_LAYER = 10_000  # weights up to which float64 costs no more than the calls themselves
@@ -356,6 +357,23 @@ class LocalRuleEstimator(
             for name in names
             if not name.startswith(("_skl_", "_callback_", "_parent_"))
         }
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_sklearn_localnet_version": __version__}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        saved = state.pop("_sklearn_localnet_version", "unknown")
+        if saved != __version__:
+            warnings.warn(
+                InconsistentVersionWarning(
+                    estimator_name=type(self).__name__,
+                    current_sklearn_version=f"{__version__} of sklearn_localnet",
+                    original_sklearn_version=saved,
+                ),
+                stacklevel=2,
+            )
+        super().__setstate__(state)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "basal_weights_")

@@ -2,12 +2,17 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
+from sklearn.utils.validation import check_is_fitted
 
 from ._base import LocalRuleEstimator
 from ._encoding import LabelEncoder, ValueEncoder
 from ._microcircuit import probabilities
+from ._mlp import forward_mlp
 from ._validation import check_classes, naming
+
+HINGE_WIDTH = 1e-2  # over which an estimate of no chance at all is rounded off
 
 #: Parameters that make either estimator the online algorithm of arXiv 2011.15031 to the letter.
 PUBLISHED = {
@@ -408,10 +413,39 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
+    def to_mlp(self):
+        """The plain forward network as scikit-learn's class.
+
+        Returns
+        -------
+        MLPClassifier
+            A fitted copy with the same labels and chances, to rounding. Its parameters name the
+            layer and the activation; those of training are the defaults of MLPClassifier, whose
+            ``partial_fit`` would go on by backpropagation.
+
+        Raises
+        ------
+        NotFittedError
+            Where there is no network yet.
+        ValueError
+            Where the readout is Hebbian: its outputs are estimates of chances, which MLPClassifier
+            would take for log odds.
+        """
+        check_is_fitted(self)
+        if self.out_activation_ == "identity":
+            raise ValueError(
+                "readout='hebbian' estimates chances directly, and no MLPClassifier does: its "
+                "predict_proba would differ. Fit with readout='softmax', or build on coefs_ and "
+                "intercepts_, whose outputs are the estimates."
+            )
+        if self._multilabel:
+            return forward_mlp(self, MLPClassifier, [[0] * self.n_outputs_], classes=self.classes_)
+        return forward_mlp(self, MLPClassifier, self.classes_[:1], classes=self.classes_)
+
 
 def _hinge(scores):
     """A smooth max(scores, 0), positive and increasing, for scores that estimate chances."""
-    return 0.5 * (scores + np.sqrt(scores**2 + 1e-2**2))
+    return 0.5 * (scores + np.sqrt(scores**2 + HINGE_WIDTH**2))
 
 
 @_documented(
@@ -559,3 +593,22 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
             Values in float64.
         """
         return self._decoded(self._checked(X))
+
+    def to_mlp(self):
+        """The plain forward network as scikit-learn's class.
+
+        Returns
+        -------
+        MLPRegressor
+            A fitted copy with the same predictions, to rounding. Its parameters name the layer and
+            the activation; those of training are the defaults of MLPRegressor, whose
+            ``partial_fit`` would go on by backpropagation.
+
+        Raises
+        ------
+        NotFittedError
+            Where there is no network yet.
+        """
+        check_is_fitted(self)
+        row = np.zeros((1, self.n_outputs_)) if self.n_outputs_ > 1 else np.zeros(1)
+        return forward_mlp(self, MLPRegressor, row)

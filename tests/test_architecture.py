@@ -10,6 +10,7 @@ import sklearn_localnet
 from sklearn_localnet import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor
 
 FLOW = [
+    "_version",
     "_equations",
     "_callbacks",
     "_validation",
@@ -19,7 +20,9 @@ FLOW = [
     "_online",
     "_training",
     "_base",
+    "_mlp",
     "_estimators",
+    "_onnx",
     "__init__",
     "__main__",
 ]

@@ -163,6 +163,19 @@ def test_another_process_with_another_hash_seed_learns_the_same(iris):
     assert_array_equal(json.loads(run.stdout), here.basal_weights_)
 
 
+def libraries(statement):
+    """Names of the packages that are loaded after a statement in a new process."""
+    code = f"import sys; {statement}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+def test_importing_it_loads_no_library_that_scikit_learns_network_does_not():
+    here = libraries("import sklearn_localnet")
+    there = libraries("from sklearn.neural_network import MLPClassifier")
+    assert here - there - set(sys.stdlib_module_names) == {"sklearn_localnet"}
+
+
 class Watcher:
     """A callback that counts epochs and asks to stop after some."""
 

@@ -1,0 +1,105 @@
+"""Graphs that onnxruntime runs predict as the estimators do."""
+
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from small import ACTIVATIONS, TARGETS, classifier, regressor, table, values
+
+from sklearn_localnet import PUBLISHED, register_onnx
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(scope="module")
+def outputs():
+    """A function that runs the graph of a model on X."""
+    skl2onnx = pytest.importorskip("skl2onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    register_onnx()
+
+    def run(model, X, **options):
+        graph = skl2onnx.to_onnx(model, X[:1], options=options or None).SerializeToString()
+        session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        found = session.run(None, {"X": X})
+        for value, described in zip(found, session.get_outputs(), strict=True):
+            if isinstance(value, np.ndarray):
+                assert described.shape == [None, *value.shape[1:]]
+        return found
+
+    return run
+
+
+@pytest.mark.parametrize("readout", ["softmax", "hebbian"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("kind", TARGETS)
+def test_a_classifier_in_a_pipeline_gives_the_same_labels_and_chances(
+    outputs, kind, activation, readout
+):
+    X, y = table(kind)
+    model = make_pipeline(StandardScaler(), classifier(activation=activation, readout=readout))
+    model.fit(X, y)
+    labels, chance = outputs(model, X, zipmap=False)
+    assert chance.dtype == np.float32
+    assert_array_equal(labels, model.predict(X))
+    assert_allclose(chance, model.predict_proba(X), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("readout", ["linear", "hebbian"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("n_outputs", [0, 1, 3])
+def test_a_regressor_in_a_pipeline_gives_the_same_values(outputs, n_outputs, activation, readout):
+    X, y = values(n_outputs)
+    model = make_pipeline(StandardScaler(), regressor(activation=activation, readout=readout))
+    (found,) = outputs(model.fit(X, y), X)
+    assert_allclose(found, model.predict(X).reshape(150, -1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("readout", ["softmax", "hebbian"])
+def test_input_in_float64_is_computed_in_float64(outputs, readout):
+    X, y = table("strings")
+    model = classifier(readout=readout).fit(X, y)
+    _, chance = outputs(model, X.astype(np.float64), zipmap=False)
+    assert_allclose(chance, model.predict_proba(X), rtol=0, atol=1e-14)
+    X, y = values(2)
+    (found,) = outputs(regressor().fit(X, y), X.astype(np.float64))
+    assert found.dtype == np.float64
+
+
+def test_training_in_float32_on_integers_keeps_to_a_millionth(outputs):
+    X, y = load_digits(return_X_y=True)
+    X = X.astype(np.int64)
+    model = classifier(dtype="float32", max_iter=50).fit(X, y)
+    labels, chance = outputs(model, X, zipmap=False)
+    assert_array_equal(labels, model.predict(X))
+    assert_allclose(chance, model.predict_proba(X), rtol=0, atol=1e-6)
+
+
+def test_the_published_algorithm_is_converted(outputs):
+    X, y = table("multiclass")
+    model = classifier(**PUBLISHED).fit(X, y)
+    labels, chance = outputs(model, X, zipmap=False)
+    assert_array_equal(labels, model.predict(X))
+    assert_allclose(chance, model.predict_proba(X), rtol=0, atol=1e-6)
+
+
+def test_options_of_classifiers_are_heard(outputs):
+    X, y = table("strings")
+    model = classifier().fit(X, y)
+    _, dicts = outputs(model, X)
+    assert list(dicts[0]) == sorted(set(y))
+    columns = outputs(model, X, zipmap="columns")
+    assert_array_equal(columns[0], model.predict(X))
+    assert_allclose(columns[1], model.predict_proba(X)[:, 0], atol=1e-6)
+    codes, _ = outputs(model, X, zipmap=False, nocl=True)
+    assert_array_equal(model.classes_[codes], model.predict(X))
+
+
+def test_without_skl2onnx_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    with pytest.raises(ImportError, match=r"pip install 'sklearn-localnet\[onnx\]'"):
+        register_onnx()
