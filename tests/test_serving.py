@@ -124,8 +124,6 @@ def test_an_mlp_describes_itself_as_a_fitted_one_does():
     mlp = classifier().fit(frame, y).to_mlp()
     fitted = MLPClassifier((20,), max_iter=2).fit(frame, y)
     assert set(vars(fitted)) - set(vars(mlp)) <= {"_optimizer", "best_validation_score_"}
-    alike = set(vars(fitted)) & set(vars(mlp)) - set(fitted.get_params())
-    assert all(isinstance(vars(fitted)[name], type(vars(mlp)[name])) for name in alike)
     assert_array_equal(mlp.feature_names_in_, list("abcdef"))
     assert {**mlp.get_params(), "max_iter": 2} == fitted.get_params()
 
