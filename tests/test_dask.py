@@ -122,6 +122,4 @@ def test_joblibs_dask_backend_searches_a_grid_as_one_process_does(client, folder
     with joblib.parallel_config("dask"):
         search.fit(frame, labels)
     alone = GridSearchCV(search.estimator, search.param_grid, cv=3).fit(frame, labels)
-    assert_array_equal(
-        search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"]
-    )
+    assert_array_equal(search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"])
