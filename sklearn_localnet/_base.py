@@ -6,8 +6,10 @@ so that nothing of the estimator changes where an error is raised.
 
 import copy
 import warnings
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -26,6 +28,7 @@ from ._equations import ACTIVATIONS
 from ._microcircuit import WEIGHTS, Design, Microcircuit
 from ._training import Feed, Patience, Schedule, Trainer, epochs
 from ._validation import (
+    MatrixLike,
     check_features,
     check_parameters,
     check_targets,
@@ -45,6 +48,27 @@ class LocalRuleEstimator(
 ):
     """What classifier and regressor share; a subclass says how targets are encoded."""
 
+    basal_weights_: np.ndarray
+    basal_intercepts_: np.ndarray
+    apical_weights_: np.ndarray
+    interneuron_weights_: np.ndarray
+    pyramidal_to_interneuron_weights_: np.ndarray
+    mean_activity_: np.ndarray
+    readout_weights_: np.ndarray
+    readout_intercepts_: np.ndarray
+    loss_: float
+    loss_curve_: list[float]
+    best_loss_: float | None
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
+    n_iter_: int
+    t_: int
+    n_outputs_: int
+    n_layers_: int
+    out_activation_: str
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -52,7 +76,7 @@ class LocalRuleEstimator(
         return tags
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on a table.
 
         Parameters
@@ -81,7 +105,8 @@ class LocalRuleEstimator(
         notice = trained._fit(X, y, sample_weight, task, self)
         self.__dict__ = trained.__dict__
         if notice is not None:
-            warnings.warn(*notice, stacklevel=2)
+            message, category = notice
+            warnings.warn(message, category, stacklevel=2)
         return self
 
     def _shadow(self):
@@ -383,13 +408,13 @@ class LocalRuleEstimator(
         return self.basal_weights_.shape[0]
 
     @property
-    def coefs_(self):
+    def coefs_(self) -> list[np.ndarray]:
         """Weights of the plain forward network, as MLPClassifier has them: (m, k) and (k, n)."""
         scale, _ = self._output_map()
         return [self.basal_weights_.T, (self.readout_weights_ * scale[:, None]).T]
 
     @property
-    def intercepts_(self):
+    def intercepts_(self) -> list[np.ndarray]:
         """Intercepts of the plain forward network, shapes (k,) and (n,)."""
         scale, shift = self._output_map()
         return [self.basal_intercepts_, self._readout_shift() * scale + shift]
@@ -432,7 +457,7 @@ class LocalRuleEstimator(
         check_is_fitted(self)
         return check_features(self, X, reset=False)
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> np.ndarray:
         """Hidden activity as the rest of the circuit sees it.
 
         Parameters
@@ -449,7 +474,7 @@ class LocalRuleEstimator(
             lambda rows: self._hidden(rows) - self.mean_activity_, self._checked(X)
         )
 
-    def microcircuit(self, X, y=None):
+    def microcircuit(self, X: MatrixLike, y: ArrayLike | None = None) -> Bunch:
         """What each compartment of the circuit holds for each row.
 
         Parameters

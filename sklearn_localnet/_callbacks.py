@@ -1,14 +1,19 @@
 """scikit-learn's callbacks where it has them (1.9 and later), and nothing in their place before."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
+Method = TypeVar("Method", bound=Callable)
+
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _with_callbacks
 except ImportError:
 
-    def with_callbacks(method):
-        """Leave the method as it is."""
+    def _with_callbacks(method):
         return method
 
-    class CallbackSupportMixin:
+    class CallbackSupportMixin:  # type: ignore[no-redef]
         """Refuses callbacks with a word on what has them."""
 
         def set_callbacks(self, *callbacks):
@@ -31,6 +36,11 @@ except ImportError:
 
         def call_on_fit_task_end(self, **_):
             return False
+
+
+def with_callbacks(method: Method) -> Method:
+    """scikit-learn's decorator where there is one; the type of the method stays."""
+    return _with_callbacks(method)
 
 
 __all__ = ["CallbackSupportMixin", "with_callbacks"]

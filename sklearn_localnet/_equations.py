@@ -24,6 +24,7 @@ Source: Golkar, Lipshutz, Bahroun, Sengupta, Chklovskii, "A biologically plausib
 for local supervision in cortical microcircuits", arXiv 2011.15031.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -52,8 +53,8 @@ def logistic(u):
 class Activation(NamedTuple):
     """An activation f and its derivative f'(u) written as a function of the output z = f(u)."""
 
-    function: callable
-    derivative: callable
+    function: Callable
+    derivative: Callable
 
 
 ACTIVATIONS = {

@@ -1,6 +1,10 @@
 """The estimators: parameters in, fitted attributes out."""
 
+from collections.abc import Sequence
+from typing import Any, Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
@@ -10,12 +14,12 @@ from ._base import LocalRuleEstimator
 from ._encoding import LabelEncoder, ValueEncoder
 from ._microcircuit import probabilities
 from ._mlp import forward_mlp
-from ._validation import check_classes, naming
+from ._validation import MatrixLike, check_classes, naming
 
 HINGE_WIDTH = 1e-2  # over which an estimate of no chance at all is rounded off
 
 #: Parameters that make either estimator the online algorithm of arXiv 2011.15031 to the letter.
-PUBLISHED = {
+PUBLISHED: dict[str, Any] = {
     "activation": "identity",
     "solver": "sgd",
     "alpha": 0.0,
@@ -211,51 +215,58 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
     True
     """
 
+    classes_: np.ndarray
     _readouts = ("softmax", "hebbian")
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: Literal["relu", "identity", "tanh", "logistic"] = "relu",
         *,
-        solver="adam",
-        alpha=1.0,
-        batch_size="auto",
-        learning_rate_init=1e-3,
-        apical_rate=0.003,
-        interneuron_rate=0.006,
-        learning_rate_decay=None,
-        gain_damping=0.3,
-        n_interneurons=None,
-        interneurons="tied",
-        modulation=None,
-        centering_rate=0.01,
-        fit_intercept=True,
-        readout="softmax",
-        standardize_targets=True,
-        class_weight=None,
-        dtype="auto",
-        max_iter=200,
-        tol=1e-4,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        shuffle=True,
-        warm_start=False,
-        verbose=False,
-        random_state=None,
-        beta_1=0.5,
-        beta_2=0.999,
-        epsilon=1e-8,
-    ):
-        vars(self).update({k: v for k, v in locals().items() if k not in ("self", "__class__")})
+        solver: Literal["adam", "sgd"] = "adam",
+        alpha: float = 1.0,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate_init: float = 1e-3,
+        apical_rate: float = 0.003,
+        interneuron_rate: float = 0.006,
+        learning_rate_decay: float | None = None,
+        gain_damping: float = 0.3,
+        n_interneurons: int | Literal["n_hidden"] | None = None,
+        interneurons: Literal["tied", "decoupled", "target"] = "tied",
+        modulation: Literal["plateau", "surprise"] | None = None,
+        centering_rate: float | None = 0.01,
+        fit_intercept: bool = True,
+        readout: Literal["softmax", "hebbian"] = "softmax",
+        standardize_targets: bool = True,
+        class_weight: dict | list[dict] | Literal["balanced"] | None = None,
+        dtype: Literal["auto", "float32", "float64"] = "auto",
+        max_iter: int = 200,
+        tol: float = 1e-4,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        verbose: bool | int = False,
+        random_state: int | np.random.RandomState | None = None,
+        beta_1: float = 0.5,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
+        self.__dict__.update({k: v for k, v in locals().items() if k not in ("self", "__class__")})
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
 
-    def partial_fit(self, X, y, sample_weight=None, classes=None):
+    def partial_fit(
+        self,
+        X: MatrixLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+    ) -> Self:
         """Learn from a chunk of a stream, its rows in the order they come.
 
         Chunks that are multiples of the batch size give the same weights as the whole, to the bit;
@@ -325,7 +336,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
             raise ValueError("class_weight makes the sum of the weights too large for float64.")
         return weights
 
-    def decision_function(self, X):
+    def decision_function(self, X: MatrixLike) -> np.ndarray:
         """Scores whose sign, or whose largest, gives the label.
 
         Parameters
@@ -353,7 +364,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
     def _decoded(self, X, rows=None):
         return self._encoder().labels(self._by_chunks(self._decision, X, rows))
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """Class labels, or indicators.
 
         Parameters
@@ -368,7 +379,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         """
         return self._decoded(self._checked(X))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> np.ndarray:
         """Chances of the classes; of each label for multilabel targets.
 
         Parameters
@@ -397,7 +408,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         likely = _hinge(scores)
         return likely / likely.sum(axis=1, keepdims=True)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: MatrixLike) -> np.ndarray:
         """Logarithm of the chances of the classes.
 
         Parameters
@@ -413,7 +424,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
-    def to_mlp(self):
+    def to_mlp(self) -> MLPClassifier:
         """The plain forward network as scikit-learn's class.
 
         Returns
@@ -493,46 +504,48 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: Literal["relu", "identity", "tanh", "logistic"] = "relu",
         *,
-        solver="adam",
-        alpha=1.0,
-        batch_size="auto",
-        learning_rate_init=1e-3,
-        apical_rate=0.003,
-        interneuron_rate=0.006,
-        learning_rate_decay=None,
-        gain_damping=0.3,
-        n_interneurons=None,
-        interneurons="tied",
-        modulation=None,
-        centering_rate=0.01,
-        fit_intercept=True,
-        readout="linear",
-        standardize_targets=True,
-        dtype="auto",
-        max_iter=200,
-        tol=1e-4,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        shuffle=True,
-        warm_start=False,
-        verbose=False,
-        random_state=None,
-        beta_1=0.5,
-        beta_2=0.999,
-        epsilon=1e-8,
-    ):
-        vars(self).update({k: v for k, v in locals().items() if k not in ("self", "__class__")})
+        solver: Literal["adam", "sgd"] = "adam",
+        alpha: float = 1.0,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate_init: float = 1e-3,
+        apical_rate: float = 0.003,
+        interneuron_rate: float = 0.006,
+        learning_rate_decay: float | None = None,
+        gain_damping: float = 0.3,
+        n_interneurons: int | Literal["n_hidden"] | None = None,
+        interneurons: Literal["tied", "decoupled", "target"] = "tied",
+        modulation: Literal["plateau", "surprise"] | None = None,
+        centering_rate: float | None = 0.01,
+        fit_intercept: bool = True,
+        readout: Literal["linear", "hebbian"] = "linear",
+        standardize_targets: bool = True,
+        dtype: Literal["auto", "float32", "float64"] = "auto",
+        max_iter: int = 200,
+        tol: float = 1e-4,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        verbose: bool | int = False,
+        random_state: int | np.random.RandomState | None = None,
+        beta_1: float = 0.5,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
+        self.__dict__.update({k: v for k, v in locals().items() if k not in ("self", "__class__")})
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Learn from a chunk of a stream, its rows in the order they come.
 
         Chunks that are multiples of the batch size give the same weights as the whole, to the bit;
@@ -579,7 +592,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         values = self._statistics().decode(self._by_chunks(self._scores, X, rows))
         return values[:, 0] if self._flat_target else values
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> np.ndarray:
         """Predicted values.
 
         Parameters
@@ -594,7 +607,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         """
         return self._decoded(self._checked(X))
 
-    def to_mlp(self):
+    def to_mlp(self) -> MLPRegressor:
         """The plain forward network as scikit-learn's class.
 
         Returns

@@ -7,7 +7,7 @@ from ._estimators import HINGE_WIDTH, LocalRuleClassifier, LocalRuleRegressor
 ACTIVATIONS = {"relu": "Relu", "identity": "Identity", "tanh": "Tanh", "logistic": "Sigmoid"}
 
 
-def register_onnx():
+def register_onnx() -> None:
     """Make both estimators known to skl2onnx, alone and in pipelines.
 
     To be called once, before ``skl2onnx.to_onnx``; calling it again changes nothing. The graph

@@ -3,14 +3,18 @@
 import re
 from contextlib import contextmanager
 from numbers import Integral, Real
+from typing import TypeAlias
 
 import numpy as np
-from scipy.sparse import issparse
+from numpy.typing import ArrayLike
+from scipy.sparse import issparse, sparray, spmatrix
 from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ._equations import ACTIVATIONS
+
+MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
 
 _POSITIVE = {"target_type": Real, "min_val": 0, "include_boundaries": "neither"}
 _NOT_NEGATIVE = {"target_type": Real, "min_val": 0, "include_boundaries": "left"}

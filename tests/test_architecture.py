@@ -113,3 +113,28 @@ def test_the_docstring_describes_every_parameter(cls):
 def test_published_is_a_set_of_parameters_of_either_estimator(cls):
     assert set(PUBLISHED) <= set(defaults(cls))
     assert cls(**PUBLISHED).get_params()["batch_size"] == 1
+
+
+def public_functions():
+    """Public functions of the package, and what its public classes define or inherit from it."""
+    for name in sklearn_localnet.__all__:
+        value = getattr(sklearn_localnet, name)
+        if inspect.isfunction(value):
+            yield value
+        elif inspect.isclass(value):
+            members = [getattr(value, member) for member in dir(value) if member[0] != "_"]
+            for member in [value.__init__, *members]:
+                if getattr(member, "__module__", "").startswith("sklearn_localnet"):
+                    yield member
+
+
+@pytest.mark.parametrize("function", list(public_functions()), ids=lambda f: f.__qualname__)
+def test_public_functions_say_what_they_take_and_give(function):
+    signature = inspect.signature(function)
+    assert signature.return_annotation is not inspect.Signature.empty
+    for name, parameter in signature.parameters.items():
+        assert name == "self" or parameter.annotation is not inspect.Parameter.empty
+
+
+def test_the_package_tells_type_checkers_of_its_hints():
+    assert Path(sklearn_localnet.__file__).with_name("py.typed").exists()
