@@ -6,13 +6,12 @@ The algorithm is that of arXiv 2011.15031, in scikit-learn's terms.
 from ._estimators import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor
 from ._onnx import register_onnx
 from ._training import DivergenceError
-from ._version import __version__
+from ._version import __version__ as __version__
 
 __all__ = [
     "PUBLISHED",
     "DivergenceError",
     "LocalRuleClassifier",
     "LocalRuleRegressor",
-    "__version__",
     "register_onnx",
 ]
