@@ -1,4 +1,4 @@
-"""Uses that mypy has to accept, and the types it has to see; pytest does not run this."""
+"""Uses that mypy has to accept, and the types it has to see; nothing here is run."""
 
 from typing import assert_type
 
@@ -8,21 +8,28 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from sklearn_localnet import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor, register_onnx
 
-X = np.zeros((4, 2))
-classifier = LocalRuleClassifier(10, activation="relu", random_state=0, class_weight={"a": 2.0})
-assert_type(classifier.fit([[1.0], [2.0]], ["a", "b"], sample_weight=[1, 2]), LocalRuleClassifier)
-assert_type(classifier.partial_fit(csr_array(X), [0, 1, 1, 0], classes=[0, 1]), LocalRuleClassifier)
-assert_type(classifier.predict(X), np.ndarray)
-assert_type(classifier.loss_curve_, list[float])
-assert_type(classifier.coefs_, list[np.ndarray])
-classifier.to_mlp().predict(X)
 
-regressor = LocalRuleRegressor((10,), **PUBLISHED)
-assert_type(regressor.fit(X, X[:, 0]), LocalRuleRegressor)
-assert_type(regressor.transform(X), np.ndarray)
+def uses() -> None:
+    """Never called."""
+    X = np.zeros((4, 2))
+    classifier = LocalRuleClassifier(10, activation="relu", random_state=0, class_weight={"a": 2.0})
+    assert_type(
+        classifier.fit([[1.0], [2.0]], ["a", "b"], sample_weight=[1, 2]), LocalRuleClassifier
+    )
+    assert_type(
+        classifier.partial_fit(csr_array(X), [0, 1, 1, 0], classes=[0, 1]), LocalRuleClassifier
+    )
+    assert_type(classifier.predict(X), np.ndarray)
+    assert_type(classifier.loss_curve_, list[float])
+    assert_type(classifier.coefs_, list[np.ndarray])
+    classifier.to_mlp().predict(X)
 
-models: tuple[MLPClassifier, MLPRegressor] = (classifier.to_mlp(), regressor.to_mlp())
-register_onnx()
+    regressor = LocalRuleRegressor((10,), **PUBLISHED)
+    assert_type(regressor.fit(X, X[:, 0]), LocalRuleRegressor)
+    assert_type(regressor.transform(X), np.ndarray)
 
-LocalRuleClassifier(activation="rely")  # type: ignore[arg-type]
-LocalRuleRegressor(readout="softmax")  # type: ignore[arg-type]
+    models: tuple[MLPClassifier, MLPRegressor] = (classifier.to_mlp(), regressor.to_mlp())
+    register_onnx()
+
+    LocalRuleClassifier(activation="rely")  # type: ignore[arg-type]
+    LocalRuleRegressor(readout="softmax")  # type: ignore[arg-type]
