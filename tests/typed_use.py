@@ -4,7 +4,6 @@ from typing import assert_type
 
 import numpy as np
 from scipy.sparse import csr_array
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from sklearn_localnet import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor, register_onnx
 
@@ -28,7 +27,6 @@ def uses() -> None:
     assert_type(regressor.fit(X, X[:, 0]), LocalRuleRegressor)
     assert_type(regressor.transform(X), np.ndarray)
 
-    models: tuple[MLPClassifier, MLPRegressor] = (classifier.to_mlp(), regressor.to_mlp())
     register_onnx()
 
     LocalRuleClassifier(activation="rely")  # type: ignore[arg-type]
