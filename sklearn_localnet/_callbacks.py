@@ -1,7 +1,7 @@
 """scikit-learn's callbacks where it has them (1.9 and later), and nothing in their place before."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Self, TypeVar
 
 Method = TypeVar("Method", bound=Callable)
 
@@ -16,7 +16,7 @@ except ImportError:
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Refuses callbacks with a word on what has them."""
 
-        def set_callbacks(self, *callbacks):
+        def set_callbacks(self, *callbacks: object) -> Self:
             """Raise ImportError where callbacks are given: they need scikit-learn 1.9."""
             if callbacks:
                 raise ImportError("Callbacks need scikit-learn 1.9 or later.")
