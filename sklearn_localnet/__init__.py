@@ -3,8 +3,17 @@
 The algorithm is that of arXiv 2011.15031, in scikit-learn's terms.
 """
 
+from ._display import MicrocircuitDisplay, TeachingSignalDisplay, TrainingCurveDisplay
 from ._estimators import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor
 from ._training import DivergenceError
 
-__all__ = ["PUBLISHED", "DivergenceError", "LocalRuleClassifier", "LocalRuleRegressor"]
+__all__ = [
+    "PUBLISHED",
+    "DivergenceError",
+    "LocalRuleClassifier",
+    "LocalRuleRegressor",
+    "MicrocircuitDisplay",
+    "TeachingSignalDisplay",
+    "TrainingCurveDisplay",
+]
 __version__ = "0.1.0"

@@ -20,6 +20,8 @@ FLOW = [
     "_training",
     "_base",
     "_estimators",
+    "_drawing",
+    "_display",
     "__init__",
     "__main__",
 ]
