@@ -465,6 +465,7 @@ class LocalRuleEstimator(
 
     def _backprop_signal(self, X, y):
         """W_out^T (y - yhat) for each row, shape (n_samples, n_hidden); for comparison only."""
+        X = self._checked(X)
         y, prediction = self._encoded_targets(y, X.shape[0]), self._scores(X)
         if self.out_activation_ != "identity":
             chance = probabilities(prediction, self.out_activation_)

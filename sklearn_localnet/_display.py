@@ -65,7 +65,7 @@ class MicrocircuitDisplay:
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_localnet import LocalRuleRegressor, MicrocircuitDisplay
     >>> X, _ = load_iris(return_X_y=True)
-    >>> circuit = LocalRuleRegressor(5, random_state=0).fit(X[:, :3], X[:, 3])
+    >>> circuit = LocalRuleRegressor(5, tol=0.01, random_state=0).fit(X[:, :3], X[:, 3])
     >>> display = MicrocircuitDisplay.from_estimator(circuit, X[:, :3], X[:, 3])
     >>> len(display.artists_.cells["pyramidal"].get_paths())
     5
@@ -102,7 +102,8 @@ class MicrocircuitDisplay:
             _names("target_names", self.target_names, n),
         )
         small = max(k, m, n, n_inter) <= MOST_CELLS
-        size = (0.6 * k + 5.5, 0.3 * (m + n + n_inter) + 3.2) if small else (9, 7.5)
+        longest = max(map(len, names[0] + names[1]))
+        size = (0.6 * k + 0.09 * longest + 5, 0.3 * (m + n + n_inter) + 3.2) if small else (9, 7.5)
         self.ax_ = _axes(plt, ax, 1, size)[0]
         self.figure_ = self.ax_.figure
         draw = draw_circuit if small else draw_summary
@@ -160,9 +161,10 @@ class MicrocircuitDisplay:
         _pyplot(f"{cls.__name__}.from_estimator")
         estimator, X = _circuit_and_its_input(cls, estimator, X)
         activity = {part: _size(rows) for part, rows in estimator.microcircuit(X, y).items()}
-        activity["input"] = _size(X)
+        rows = estimator._checked(X)
+        activity["input"] = _size(rows)
         if y is not None:
-            activity["target"] = _size(estimator._encoded_targets(y, X.shape[0]))
+            activity["target"] = _size(estimator._encoded_targets(y, rows.shape[0]))
         weights = {
             kind: getattr(estimator, f"{kind}_weights_")
             for kind in ("basal", "apical", "interneuron", "pyramidal_to_interneuron")
@@ -210,7 +212,7 @@ class TrainingCurveDisplay:
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_localnet import LocalRuleRegressor, TrainingCurveDisplay
     >>> X, _ = load_iris(return_X_y=True)
-    >>> circuit = LocalRuleRegressor(5, random_state=0).fit(X[:, :3], X[:, 3])
+    >>> circuit = LocalRuleRegressor(5, tol=0.01, random_state=0).fit(X[:, :3], X[:, 3])
     >>> display = TrainingCurveDisplay.from_estimator(circuit)
     >>> [ax.get_ylabel() for ax in display.axes_]
     ['loss', 'eigenvalues of mean $z z^T$']
@@ -335,7 +337,7 @@ class TeachingSignalDisplay:
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_localnet import LocalRuleRegressor, TeachingSignalDisplay
     >>> X, _ = load_iris(return_X_y=True)
-    >>> circuit = LocalRuleRegressor(5, random_state=0).fit(X[:, :3], X[:, 3])
+    >>> circuit = LocalRuleRegressor(5, tol=0.01, random_state=0).fit(X[:, :3], X[:, 3])
     >>> display = TeachingSignalDisplay.from_estimator(circuit, X[:, :3], X[:, 3])
     >>> display.angle.shape
     (150,)
@@ -487,7 +489,7 @@ def _circuit_and_its_input(display, estimator, X=None):
             f"that ends in one, got {type(estimator).__name__}."
         )
     check_is_fitted(estimator)
-    return estimator, None if X is None else estimator._checked(X)
+    return estimator, X
 
 
 def _names(parameter, names, count):

@@ -77,7 +77,7 @@ def draw_circuit(ax, weights, activity, feature_names, target_names, weight_cmap
     ax.spines[:].set_visible(False)
     ax.set(xlim=(-0.8, k + 0.3), ylim=(-0.6, levels.targets[0] + 0.5), aspect="equal")
     _captions(ax, levels, weights, activity, k)
-    _key(ax, artists.cells, k, weight_cmap)
+    _key(ax, artists.cells, k, weight_cmap, "plateau" in activity)
     return artists
 
 
@@ -130,7 +130,8 @@ def _dendrites(ax, levels, activity, k):
         "apical_dendrites": PolyCollection(_columns(apical_profile, heights), **style),
         "basal_dendrites": PolyCollection(_columns(basal_profile, [-ROW / 2, soma]), **style),
         "plateaus": PolyCollection(
-            _columns(apical_profile[:, :2], [soma, first]), **style | {"facecolors": PLATEAU}
+            _columns(apical_profile[:, :2], [soma, first]),
+            **style | ({"facecolors": PLATEAU} if "plateau" in activity else {}),
         ),
     }
     return {name: ax.add_collection(shape) for name, shape in shapes.items()}
@@ -227,20 +228,22 @@ def _captions(ax, levels, weights, activity, k):
         ax.text(k + 0.6, height, text, va="center", color=color, linespacing=1.3)
 
 
-def _key(ax, cells, k, cmap):
+def _key(ax, cells, k, cmap, taught):
     """What discs and widths mean, and the colour bar of the cells."""
     from matplotlib import colormaps
     from matplotlib.lines import Line2D
 
     cmap = colormaps.get_cmap(cmap)
     dot = {"ls": "none", "marker": "o", "ms": 8}
+    handles = [
+        Line2D([], [], color=cmap(0.9), label="positive weight", **dot),
+        Line2D([], [], color=cmap(0.1), label="negative weight", **dot),
+        Line2D([], [], color=DENDRITES, lw=7, label="dendritic current"),
+    ]
+    if taught:
+        handles.append(Line2D([], [], color=PLATEAU, lw=7, label="plateau potential"))
     ax.legend(
-        handles=[
-            Line2D([], [], color=cmap(0.9), label="positive weight", **dot),
-            Line2D([], [], color=cmap(0.1), label="negative weight", **dot),
-            Line2D([], [], color=DENDRITES, lw=7, label="dendrite, as wide as its current"),
-            Line2D([], [], color=PLATEAU, lw=7, label="plateau, on the apical scale"),
-        ],
+        handles=handles,
         loc="upper left",
         bbox_to_anchor=(-1, -1.1),
         bbox_transform=ax.transData,
