@@ -137,6 +137,8 @@ class LocalRuleEstimator(
                     best = {
                         name: weights.copy() for name, weights in trainer.circuit.weights.items()
                     }
+                if stop and self.verbose:
+                    self._announce_stop()
                 stop |= epoch.call_on_fit_task_end(**hook, reconstruction_attributes=self._snapshot)
                 if stop:
                     return None
@@ -170,6 +172,13 @@ class LocalRuleEstimator(
         if self.verbose:
             print(f"Validation score: {record.validation_score:f}")
         return record.validation_score
+
+    def _announce_stop(self):
+        kind = "Validation score" if self.early_stopping else "Training loss"
+        print(
+            f"{kind} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} "
+            "consecutive epochs. Stopping."
+        )
 
     def _stream(self, X, y, sample_weight, classes=None):
         """Learn from a chunk of a stream on a shadow, then hand over."""
