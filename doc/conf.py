@@ -41,7 +41,8 @@ if os.environ.get("READTHEDOCS"):
 nitpick_ignore_regex = [
     ("py:.*", r"(sklearn|numpy|scipy|pandas|matplotlib)\..*"),
     # from the docstrings of methods inherited from scikit-learn
-    ("std:ref", "metadata_routing|df_output_transform|accuracy_score|r2_score|sphx_glr_.*set_output.*"),
+    ("std:ref", "metadata_routing|df_output_transform|sphx_glr_.*set_output.*"),
+    ("std:ref", "accuracy_score|r2_score"),
     ("std:term", "meta-estimator"),
 ]
 
@@ -59,6 +60,7 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_localnet"
 html_show_sourcelink = False
+html_sidebars = {"start": [], "algorithm": [], "api": [], "auto_examples/*": []}
 html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 5,
