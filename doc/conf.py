@@ -28,6 +28,7 @@ rst_prolog = ".. currentmodule:: sklearn_localnet"
 default_role = "autolink"
 
 autodoc_member_order = "groupwise"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False  # the template of a class shows them in full
 
 # Names of other projects become links where their inventories can be fetched, and stay names where
@@ -51,6 +52,8 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "doc_module": ("sklearn_localnet",),
     "backreferences_dir": "generated/backreferences",
+    "within_subsection_order": "FileNameSortKey",
+    "capture_repr": ("_repr_html_",),
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
@@ -65,6 +68,10 @@ html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 5,
     "show_prev_next": False,
+    "secondary_sidebar_items": {
+        "**": ["page-toc"],
+        "coming_from_mlp": [],  # leaves the room to its table
+    },
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
 }
