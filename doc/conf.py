@@ -63,6 +63,7 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_localnet"
 html_show_sourcelink = False
+smartquotes = False  # links from the HTML of an estimator look for the text of its docstring
 html_sidebars = {"start": [], "algorithm": [], "api": [], "auto_examples/*": []}
 html_theme_options = {
     "navbar_align": "left",
