@@ -37,12 +37,16 @@ from ._validation import (
 AUTO_BATCH = 200
 SMALL_LAYER = 10_000  # weights up to which float64 costs no more than the calls themselves
 FORWARD_NUMBERS = 2_000_000  # numbers held at a time while predicting
+SITE = "https://sklearn-localnet.readthedocs.io/page"  # "page" leads to the default version
 
 
 class LocalRuleEstimator(
     CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):
     """What classifier and regressor share; a subclass says how targets are encoded."""
+
+    _doc_link_module = "sklearn_localnet"
+    _doc_link_template = SITE + "/generated/{estimator_module}.{estimator_name}.html"
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

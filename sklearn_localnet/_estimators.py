@@ -145,7 +145,7 @@ _ATTRIBUTES = """basal_weights_ : ndarray of shape (n_hidden, n_features)
         "softmax", "logistic" or "identity".
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where these have names that are strings."""
 
 
