@@ -3,6 +3,7 @@
 The algorithm is that of arXiv 2011.15031, in scikit-learn's terms.
 """
 
+from ._display import MicrocircuitDisplay, TeachingSignalDisplay, TrainingCurveDisplay
 from ._estimators import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor
 from ._onnx import register_onnx
 from ._training import DivergenceError
@@ -13,5 +14,8 @@ __all__ = [
     "DivergenceError",
     "LocalRuleClassifier",
     "LocalRuleRegressor",
+    "MicrocircuitDisplay",
+    "TeachingSignalDisplay",
+    "TrainingCurveDisplay",
     "register_onnx",
 ]

@@ -25,7 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._callbacks import CallbackSupportMixin, with_callbacks
 from ._encoding import TargetStatistics
 from ._equations import ACTIVATIONS
-from ._microcircuit import WEIGHTS, Design, Microcircuit
+from ._microcircuit import WEIGHTS, Design, Microcircuit, probabilities
 from ._training import Feed, Patience, Schedule, Trainer, epochs
 from ._validation import (
     MatrixLike,
@@ -41,6 +41,7 @@ from ._version import __version__
 AUTO_BATCH = 200
 SMALL_LAYER = 10_000  # weights up to which float64 costs no more than the calls themselves
 FORWARD_NUMBERS = 2_000_000  # numbers held at a time while predicting
+SITE = "https://sklearn-localnet.readthedocs.io/page"  # "page" leads to the default version
 
 
 class LocalRuleEstimator(
@@ -68,6 +69,9 @@ class LocalRuleEstimator(
     out_activation_: str
     n_features_in_: int
     feature_names_in_: np.ndarray
+
+    _doc_link_module = "sklearn_localnet"
+    _doc_link_template = SITE + "/generated/{estimator_module}.{estimator_name}.html"
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -163,6 +167,8 @@ class LocalRuleEstimator(
                     best = {
                         name: weights.copy() for name, weights in trainer.circuit.weights.items()
                     }
+                if stop and self.verbose:
+                    self._announce_stop()
                 stop |= epoch.call_on_fit_task_end(**hook, reconstruction_attributes=self._snapshot)
                 if stop:
                     return None
@@ -185,6 +191,7 @@ class LocalRuleEstimator(
         self.n_iter_ += 1
         self.loss_ = record.loss
         self.loss_curve_.append(record.loss)
+        self.gain_curve_.append(record.gains)
         if self.verbose:
             print(f"Iteration {self.n_iter_}, loss = {record.loss:.8f}")
         if not self.early_stopping:
@@ -195,6 +202,13 @@ class LocalRuleEstimator(
         if self.verbose:
             print(f"Validation score: {record.validation_score:f}")
         return record.validation_score
+
+    def _announce_stop(self):
+        kind = "Validation score" if self.early_stopping else "Training loss"
+        print(
+            f"{kind} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} "
+            "consecutive epochs. Stopping."
+        )
 
     def _stream(self, X, y, sample_weight, classes=None):
         """Learn from a chunk of a stream on a shadow, then hand over."""
@@ -277,7 +291,7 @@ class LocalRuleEstimator(
         self.n_outputs_ = encoder.n_columns
         self.n_layers_ = 3
         self.n_iter_ = self.t_ = 0
-        self.loss_curve_ = []
+        self.loss_curve_, self.gain_curve_ = [], []
         self.best_loss_ = None if self.early_stopping else np.inf
         self.validation_scores_ = [] if self.early_stopping else None
         self.best_validation_score_ = None
@@ -285,7 +299,7 @@ class LocalRuleEstimator(
 
     def _resume(self):
         """Own copies of the records that a warm start goes on with."""
-        self.loss_curve_ = [*self.loss_curve_]
+        self.loss_curve_, self.gain_curve_ = [*self.loss_curve_], [*self.gain_curve_]
         self.best_loss_ = None if self.early_stopping else min(self.loss_curve_, default=np.inf)
         self.validation_scores_ = (
             [*(self.validation_scores_ or ())] if self.early_stopping else None
@@ -496,10 +510,23 @@ class LocalRuleEstimator(
         X = X.astype(circuit.design.dtype, copy=False)
         if y is None:
             return Bunch(**circuit.compartments(X))
+        return Bunch(**circuit.compartments(X, self._encoded_targets(y, X.shape[0])))
+
+    def _encoded_targets(self, y, n_rows):
+        """Targets as they reach the apical dendrites, shape (n_rows, n_outputs)."""
         encoder = self._encoder()
-        codes = encoder.codes(check_targets(self, y, X.shape[0], is_regressor(self), reset=False))
+        codes = encoder.codes(check_targets(self, y, n_rows, is_regressor(self), reset=False))
         encoded = self._statistics().encode(encoder.columns(codes))
-        return Bunch(**circuit.compartments(X, encoded.astype(circuit.design.dtype)))
+        return encoded.astype(self.basal_weights_.dtype)
+
+    def _backprop_signal(self, X, y):
+        """W_out^T (y - yhat) for each row, shape (n_samples, n_hidden); for comparison only."""
+        X = self._checked(X)
+        y, prediction = self._encoded_targets(y, X.shape[0]), self._scores(X)
+        if self.out_activation_ != "identity":
+            chance = probabilities(prediction, self.out_activation_)
+            prediction = chance - self._target_statistics["mean"]
+        return (y - prediction) @ self.readout_weights_
 
 
 def _whole_statistics(encoder, codes, weights, rows):

@@ -134,6 +134,12 @@ _ATTRIBUTES = """basal_weights_ : ndarray of shape (n_hidden, n_features)
         readout, else Eq. (8) in encoded targets.
     loss_curve_ : list of float
         Loss of each epoch of ``fit``.
+    gain_curve_ : list of ndarray of shape (n_interneurons,)
+        Eigenvalues of mean z z^T within the directions that the interneurons span, largest first,
+        after each epoch of ``fit``; the gain control holds them at one or below. They come from
+        the last 200 rows or more of the epoch, which spreads them: equal ones by about
+        ``2 * sqrt(n_interneurons / 200)`` either way. Zeros stand for directions that the
+        interneurons lack.
     best_loss_ : float or None
         Smallest loss; None with ``early_stopping``.
     validation_scores_, best_validation_score_ : list of float and float, or None
@@ -148,7 +154,7 @@ _ATTRIBUTES = """basal_weights_ : ndarray of shape (n_hidden, n_features)
         "softmax", "logistic" or "identity".
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where these have names that are strings."""
 
 

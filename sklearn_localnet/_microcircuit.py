@@ -8,6 +8,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import qr
 from scipy.sparse import issparse
 from scipy.special import expit
 
@@ -137,6 +138,24 @@ def _largest_gain(z, share):
     return float(np.linalg.eigvalsh(gram)[-1])
 
 
+def gain_spectrum(z, share, interneuron):
+    """Eigenvalues of mean z z^T within the span of Q, largest first, in float64, shape (l,).
+
+    The Rayleigh-Ritz values, from an orthonormal basis of the columns of Q. Zeros follow where
+    these span fewer than l directions; infinity stands for activity too large to square.
+    """
+    basis, triangle, _ = qr(interneuron, mode="economic", pivoting=True, check_finite=False)
+    sizes = np.abs(np.diagonal(triangle))
+    held = sizes > sizes[0] * max(interneuron.shape) * np.finfo(interneuron.dtype).eps
+    rows = np.sqrt(share)[:, None] * (z @ basis[:, held]).astype(np.float64)
+    gram = rows @ rows.T if rows.shape[0] < rows.shape[1] else rows.T @ rows
+    if not np.isfinite(gram).all():
+        return np.full(interneuron.shape[1], np.inf)
+    spectrum = np.zeros(interneuron.shape[1])
+    spectrum[: len(gram)] = np.linalg.eigvalsh(gram)[::-1]
+    return spectrum
+
+
 class Microcircuit:
     """Weights of one circuit, and the update that changes them.
 
@@ -147,6 +166,11 @@ class Microcircuit:
         The arrays named in ``WEIGHTS``; they are copied.
     history : dict
         What else an update needs: statistics of the inputs, ``n_updates``, traces and moments.
+
+    Attributes
+    ----------
+    recent : tuple of (B, k) and (B,) arrays, or None
+        Activity z of the rows learnt last, until the next are, and their shares.
     """
 
     def __init__(self, design, weights, history):
@@ -180,6 +204,7 @@ class Microcircuit:
             self._step = AdaptiveStep(self._stepped.size, design.dtype, *betas, history)
         self.function, self.derivative = eq.ACTIVATIONS[design.activation]
         self._z = self._p = self._slope = np.empty((0, design.n_hidden), design.dtype)
+        self.recent = None
 
     @classmethod
     def start(cls, design, x, y, share, rng):
@@ -252,6 +277,7 @@ class Microcircuit:
         if self.design.modulation is not None:
             p *= self._gate(p, error, share)[:, None]
         p *= slope
+        self.recent = z, share
         share = share[:, None]
         self._set_directions(x, p, z, error * share, share)
         self._change_targets_and_gain(z, y * share, share, rates)

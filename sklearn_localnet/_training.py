@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-from ._microcircuit import Rates
+from ._microcircuit import Rates, gain_spectrum
 from ._online import BLOCK, learn_rows, runs_online
 from ._step_rules import decay
 
+GAIN_ROWS = 200  # rows whose activity tells the gains at the end of an epoch
 DECAY_ROWS = 10_000  # rows up to which the decay of weights is as strong as alpha says
 
 
@@ -31,6 +32,7 @@ class Record(NamedTuple):
     """What one epoch left behind."""
 
     loss: float
+    gains: np.ndarray
     validation_score: float | None
     n_seen: int
 
@@ -160,6 +162,19 @@ class Trainer:
         self._check_weights()
         return total / weight if weight else 0.0
 
+    def gains(self, rows=None):
+        """Eigenvalues of mean z z^T that the interneurons see, from the last rows of a sweep.
+
+        Where the last batch was too small to tell, these rows are shown to the circuit once more.
+        """
+        n_rows = self.feed.X.shape[0] if rows is None else len(rows)
+        z, share = self.circuit.recent
+        if len(z) < min(GAIN_ROWS, n_rows):
+            part = slice(max(0, n_rows - GAIN_ROWS), n_rows)
+            batch = self.feed.batch(part if rows is None else rows[part])
+            z, share = self.circuit.activity(batch.x)[1], batch.share
+        return gain_spectrum(z, share, self.circuit.interneuron_weights)
+
     def _runs_online(self):
         """Whether rows can be learnt one by one in blocks: the circuit is there and knows how."""
         if self.batch_size > 1 or self.circuit is None or self.feed.running:
@@ -217,7 +232,8 @@ def epochs(trainer, rows, shuffle, rng, score=None):
         if shuffle:
             rows = rng.permutation(trainer.feed.X.shape[0] if rows is None else rows)
         loss = trainer.sweep(rows)
-        yield Record(loss, None if score is None else score(trainer.circuit), trainer.n_seen)
+        validation_score = None if score is None else score(trainer.circuit)
+        yield Record(loss, trainer.gains(rows), validation_score, trainer.n_seen)
 
 
 class Patience:

@@ -22,6 +22,8 @@ FLOW = [
     "_base",
     "_mlp",
     "_estimators",
+    "_drawing",
+    "_display",
     "_onnx",
     "__init__",
     "__main__",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -21,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -231,6 +233,91 @@ def test_scikit_learns_monitor_follows_the_score(iris):
     entries = [entry for entry in monitor.get_logs().data if entry["task_name"] == "epoch"]
     assert len(entries) == 5
     assert entries[-1]["accuracy"] == model.score(*iris)
+
+
+@pytest.mark.skipif(not HAS_CALLBACKS, reason="callbacks came with scikit-learn 1.9")
+@pytest.mark.parametrize("n_jobs", [None, 1, 2])
+def test_the_monitor_follows_every_fit_of_a_pipeline_in_a_search_and_across_processes(iris, n_jobs):
+    from sklearn.callback import ScoringMonitor
+
+    monitor = ScoringMonitor(scoring="accuracy")
+    model = make_pipeline(StandardScaler(), classifier(max_iter=3).set_callbacks(monitor))
+    fits = 1
+    if n_jobs is not None:
+        grid = {"localruleclassifier__alpha": [0.0, 1.0]}
+        model, fits = GridSearchCV(model, grid, cv=2, n_jobs=n_jobs), 5
+    model.fit(*iris)
+    entries = [entry for entry in monitor.get_logs().data if entry["task_name"] == "epoch"]
+    assert len(entries) == 3 * fits
+    last = max(entries, key=lambda entry: entry["task_id_path"])
+    assert last["accuracy"] == model.score(*iris)
+
+
+@pytest.mark.skipif(not HAS_CALLBACKS, reason="callbacks came with scikit-learn 1.9")
+def test_a_monitor_passes_sample_weights_to_its_scorer(iris):
+    from sklearn.callback import ScoringMonitor
+
+    monitor, weight = ScoringMonitor(scoring="accuracy"), np.linspace(0.1, 1, 150)
+    model = classifier(max_iter=2).set_callbacks(monitor).fit(*iris, sample_weight=weight)
+    entries = [entry for entry in monitor.get_logs().data if entry["task_name"] == "epoch"]
+    assert entries[-1]["accuracy"] == model.score(*iris, sample_weight=weight)
+
+
+@pytest.mark.skipif(not HAS_CALLBACKS, reason="callbacks came with scikit-learn 1.9")
+@pytest.mark.parametrize("kind", ["estimator", "Pipeline", "GridSearchCV"])
+def test_progress_bars_reach_their_end(iris, kind, capsys, monkeypatch):
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", "200")
+    from sklearn.callback import ProgressBar
+
+    model = classifier(max_iter=3)
+    if kind == "Pipeline":
+        model = make_pipeline(StandardScaler(), model)
+    elif kind == "GridSearchCV":
+        model = GridSearchCV(model, {"alpha": [0.0, 1.0]}, cv=2, n_jobs=2)
+    model.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(*iris)
+    bars = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    ours = [bar for bar in bars if "LocalRuleClassifier" in bar]
+    assert len(ours) == (5 if kind == "GridSearchCV" else 1)
+    assert all("100%" in bar for bar in bars)
+
+
+@pytest.mark.skipif(not HAS_CALLBACKS, reason="callbacks came with scikit-learn 1.9")
+def test_a_request_to_stop_ends_the_fit_inside_a_pipeline_and_keeps_the_best_weights(iris):
+    watcher = Watcher(last=4)
+    network = classifier(early_stopping=True).set_callbacks(watcher)
+    model = make_pipeline(StandardScaler(), network).fit(*iris)
+    assert model[-1].n_iter_ == len(model[-1].validation_scores_) == watcher.epochs == 4
+    best = int(np.argmax(model[-1].validation_scores_))
+    assert watcher.scores[best] == model.score(*iris)
+
+
+def printed_lines(model, data, capsys):
+    model.fit(*data)
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_verbose_prints_what_mlpclassifier_prints(iris, early_stopping, capsys):
+    stop = {"tol": 0.5, "n_iter_no_change": 2, "early_stopping": early_stopping, "verbose": True}
+    model, mlp = classifier(**stop), MLPClassifier(20, max_iter=40, random_state=0, **stop)
+    ours, theirs = (printed_lines(network, iris, capsys) for network in (model, mlp))
+    assert ours[-1] == theirs[-1]
+    assert ours[-1].endswith("for 2 consecutive epochs. Stopping.")
+    number = re.compile(r"\d+(?=, loss)|\d+\.\d+")
+    digits = [
+        [number.sub(lambda n: f"{len(n[0].rpartition('.')[2])}", line) for line in lines]
+        for lines in (ours, theirs)
+    ]
+    assert set(digits[0]) == set(digits[1])
+    assert ours[0] == f"Iteration 1, loss = {model.loss_curve_[0]:.8f}"
+    if early_stopping:
+        assert ours[1] == f"Validation score: {model.validation_scores_[0]:f}"
+    assert len(ours) == model.n_iter_ * (2 if early_stopping else 1) + 1
+
+
+def test_without_verbose_nothing_is_printed(iris, capsys):
+    assert printed_lines(classifier(tol=0.5, n_iter_no_change=2), iris, capsys) == []
 
 
 @pytest.mark.skipif(HAS_CALLBACKS, reason="scikit-learn has callbacks")

@@ -1,0 +1,123 @@
+"""The pages in doc/ say what is so: their tables are held against the signatures they describe."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from test_architecture import FLOW, defaults
+
+import sklearn_localnet
+from sklearn_localnet import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor
+
+ROOT = Path(__file__).parents[1]
+DOC = ROOT / "doc"
+PAIRS = [(LocalRuleClassifier, MLPClassifier), (LocalRuleRegressor, MLPRegressor)]
+
+
+def rows(page, heading):
+    """The cells of the list-table under a heading of a page, row by row, without its header."""
+    section = re.split(rf"^{heading}\n=+\n", (DOC / page).read_text(), flags=re.MULTILINE)[1]
+    table = section.split(".. list-table::")[1].split("\n   * - ")[2:]
+    table[-1] = re.split(r"\n(?=\S)", table[-1])[0]
+    return [[cell.strip() for cell in re.split(r"\n     -", row)] for row in table]
+
+
+def literal(cell):
+    """The Python value that a cell shows between double backticks."""
+    return ast.literal_eval(cell.strip("`"))
+
+
+def names(table):
+    return {row[0].strip("`") for row in table}
+
+
+def public(objects):
+    """Public names of objects, but for their parameters."""
+    for one in objects:
+        yield from (name for name in dir(one) if name[0] != "_" and name not in defaults(type(one)))
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Names of what a fitted estimator has, here and there."""
+    X, y = np.random.default_rng(0).random((40, 2)), np.arange(40) % 2
+    ours, theirs = (
+        [cls(max_iter=20, tol=10, n_iter_no_change=1).fit(X, y) for cls in family]
+        for family in zip(*PAIRS, strict=True)
+    )
+    return set(public(ours)), set(public(theirs))
+
+
+COMING = rows("coming_from_mlp.rst", "Parameters of MLPClassifier and MLPRegressor")
+
+
+def test_every_parameter_of_the_mlp_has_its_row():
+    assert names(COMING) == set(defaults(MLPClassifier)) | set(defaults(MLPRegressor))
+    assert len(COMING) == len(names(COMING))
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS)
+@pytest.mark.parametrize("row", COMING, ids=lambda row: row[0].strip("`"))
+def test_a_row_tells_what_the_signatures_tell(row, ours, theirs):
+    name, here, default, remark = row
+    name = name.strip("`")
+    there, _, changed = default.partition(", here ")
+    if name in defaults(theirs):
+        assert literal(there) == defaults(theirs)[name]
+    assert here in ("same", "different", "absent")
+    assert (here != "absent") == (name in defaults(ours))
+    if here != "absent":
+        assert literal(changed or there) == defaults(ours)[name]
+    assert here == "same" or remark
+
+
+def test_every_parameter_that_the_mlp_lacks_is_listed():
+    ours = set(defaults(LocalRuleClassifier)) | set(defaults(LocalRuleRegressor))
+    assert names(rows("coming_from_mlp.rst", "Only here: parameters")) == ours - names(COMING)
+
+
+def test_every_attribute_that_the_mlp_lacks_is_listed(fitted):
+    ours, theirs = ({name for name in family if name.endswith("_")} for family in fitted)
+    assert theirs <= ours
+    assert names(rows("coming_from_mlp.rst", "Only here: attributes")) == ours - theirs
+
+
+def test_every_method_that_the_mlp_lacks_is_listed(fitted):
+    ours, theirs = ({name for name in family if not name.endswith("_")} for family in fitted)
+    section = (DOC / "coming_from_mlp.rst").read_text().partition("Only here: methods")[2]
+    listed = set(re.findall(r"``(\w+)``", section))
+    assert listed & ours == ours - theirs
+
+
+def test_departures_are_those_that_published_takes_back():
+    table = rows("algorithm.rst", "How the default departs")
+    listed = {row[1].strip("`"): literal(row[2]) for row in table}
+    default = defaults(LocalRuleClassifier)
+    assert listed == {name: value for name, value in PUBLISHED.items() if value != default[name]}
+
+
+def test_every_public_name_is_in_the_reference():
+    assert set(sklearn_localnet.__all__) <= set(re.findall(r"\w+", (DOC / "api.rst").read_text()))
+
+
+def test_contributing_lists_the_modules_in_the_order_of_the_flow():
+    page = (DOC / "contributing.rst").read_text()
+    assert re.findall(r"^``(\w+)`` ", page, flags=re.MULTILINE) == FLOW
+
+
+def test_the_version_has_its_changes():
+    fragments = list((DOC / "changes" / sklearn_localnet.__version__).glob("*.rst"))
+    assert fragments
+    assert all(fragment.read_text().startswith("- ") for fragment in fragments)
+
+
+@pytest.mark.parametrize("cls", [LocalRuleClassifier, LocalRuleRegressor])
+def test_the_html_of_an_estimator_links_to_its_page_on_the_site(cls):
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+    link = re.search(r'href="([^"#]*)"', cls()._repr_html_())[1]
+    assert link.startswith(urls["Documentation"])
+    assert link.endswith(f"/generated/sklearn_localnet.{cls.__name__}.html")
