@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import scipy
 import sklearn
 from joblib import cpu_count
 from sklearn.exceptions import ConvergenceWarning
@@ -58,7 +59,7 @@ def machine(args):
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "scipy": __import__("scipy").__version__,
+        "scipy": scipy.__version__,
         "scikit-learn": sklearn.__version__,
         "sklearn_localnet": sklearn_localnet.__version__,
         "BLAS": "/".join(sorted(blas)),

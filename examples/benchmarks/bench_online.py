@@ -84,7 +84,7 @@ def cifar(args):
     X, Y = load_linear_task("cifar10", args.data)
     settings = {**PUBLISHED, **CIFAR, "learning_rate_decay": CIFAR_DECAY}
     network = LocalRuleRegressor(hidden_layer_sizes=4, random_state=0, **settings)
-    rng, total = np.random.default_rng(0), 5 * CHUNK if args.quick else CIFAR_ROWS
+    rng, total = np.random.default_rng(0), CHUNK if args.quick else CIFAR_ROWS
 
     def stream():
         for _ in range(total // CHUNK):

@@ -23,7 +23,7 @@ QUICK = {"rows": (400, 800), "features": (20, 40), "hidden": (10, 20)}
 
 
 def seconds_an_epoch(rows, features, hidden, repeats):
-    """Median seconds of an epoch: of two epochs less those of one, so that the start is left out."""
+    """Median seconds of two epochs less those of one, so that the start is left out."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((rows, features), dtype=np.float32)
     y = rng.integers(0, 10, rows)
