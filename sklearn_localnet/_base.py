@@ -495,9 +495,10 @@ def _parameter_names(cls):
 def _whole_statistics(encoder, codes, weights, rows):
     """Statistics of the target columns of a table, a part of its rows at a time."""
     statistics = TargetStatistics.empty(encoder.n_columns)
-    rows = np.arange(len(codes)) if rows is None else rows
-    for part in gen_batches(len(rows), 65_536):
-        share = np.ones(len(rows[part])) if weights is None else weights[rows[part]]
+    for part in gen_batches(len(codes) if rows is None else len(rows), 65_536):
+        taken = part if rows is None else rows[part]
+        columns = encoder.columns(codes[taken])
+        share = np.ones(len(columns)) if weights is None else weights[taken]
         total = share.sum()
-        statistics.include(encoder.columns(codes[rows[part]]), share / total, total)
+        statistics.include(columns, share / total, total)
     return statistics

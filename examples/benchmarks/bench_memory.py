@@ -7,8 +7,8 @@ Run it from the root of the repository::
 Each kind of input is made and learnt for one epoch in a process of its own, which has fitted a
 small table before, so that libraries have their own buffers. A thread reads the anonymous memory of
 the process every millisecond; pages of a mapped file do not count, since the system may drop them.
-The limit is 50 MB and six times the weights. ``--larger`` learns a mapped file 1.2 times as large as
-the machine's memory, of zeros, so that it takes no disk.
+The limit is 50 MB and six times the weights. With ``--larger``, a mapped file 1.2 times as large as
+memory is learnt too, of zeros, so that it takes no disk.
 """
 
 import argparse
