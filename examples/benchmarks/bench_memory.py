@@ -26,7 +26,8 @@ from _harness import command_line, print_table, run
 from scipy import sparse
 
 KINDS = ("float32", "float64", "fortran", "csr", "csc", "memmap")
-ROWS, FEATURES, HIDDEN, DENSITY = 50_000, 1000, 100, 0.2
+ROWS, FEATURES, HIDDEN = 50_000, 1000, 100
+EVERY = 5  # a sparse row holds one feature of five
 LIMIT_MB, WEIGHT_FACTOR = 50, 6
 QUICK_ROWS = 2000
 
@@ -43,8 +44,11 @@ def make_input(kind, rows, folder):
     """Return random features of a kind; "zeros" is a mapped file that takes no disk."""
     rng = np.random.default_rng(0)
     if kind in ("csr", "csc"):
-        shape, settings = (rows, FEATURES), {"density": DENSITY, "dtype": np.float32, "rng": rng}
-        return sparse.random_array(shape, format=kind, **settings)
+        columns = EVERY * np.arange(FEATURES // EVERY) + rng.integers(0, EVERY, (rows, 1))
+        values = rng.standard_normal(columns.size, dtype=np.float32)
+        starts = np.arange(0, columns.size + 1, columns.shape[1])
+        shape = (rows, FEATURES)
+        return sparse.csr_array((values, columns.ravel(), starts), shape=shape).asformat(kind)
     if kind in ("memmap", "zeros"):
         path = Path(folder) / "X.dat"
         X = np.memmap(path, np.float32, "w+", shape=(rows, FEATURES))
