@@ -7,6 +7,7 @@ so that nothing of the estimator changes where an error is raised.
 import copy
 import warnings
 from functools import cache
+from operator import is_
 
 import numpy as np
 from sklearn.base import (
@@ -220,11 +221,12 @@ class LocalRuleEstimator(
 
     def _check_parameters(self):
         """Check parameters, unless they are those that were checked last."""
-        parameters = {name: getattr(self, name) for name in _parameter_names(type(self))}
-        checked = self.__dict__.get("_checked_parameters", {})
-        if any(value is not checked.get(name, checked) for name, value in parameters.items()):
-            check_parameters(parameters, self._readouts)
-            self._checked_parameters = parameters
+        names = _parameter_names(type(self))
+        values = [getattr(self, name) for name in names]
+        checked = self.__dict__.get("_checked_parameters", ())
+        if len(checked) != len(values) or not all(map(is_, values, checked)):
+            check_parameters(dict(zip(names, values, strict=True)), self._readouts)
+            self._checked_parameters = values
 
     def _split(self, encoder, codes, rows, rng):
         """Rows to train on and rows to validate on."""
