@@ -6,6 +6,8 @@ so that nothing of the estimator changes where an error is raised.
 
 import copy
 import warnings
+from functools import cache
+from operator import is_
 from typing import Self
 
 import numpy as np
@@ -40,8 +42,8 @@ from ._version import __version__
 
 AUTO_BATCH = 200
 SMALL_LAYER = 10_000  # weights up to which float64 costs no more than the calls themselves
-FORWARD_NUMBERS = 2_000_000  # numbers held at a time while predicting
 SITE = "https://sklearn-localnet.readthedocs.io/page"  # "page" leads to the default version
+FORWARD_NUMBERS = 500_000  # numbers held at a time while predicting: a few MB
 
 
 class LocalRuleEstimator(
@@ -245,11 +247,12 @@ class LocalRuleEstimator(
 
     def _check_parameters(self):
         """Check parameters, unless they are those that were checked last."""
-        parameters = {name: getattr(self, name) for name in self._get_param_names()}
-        checked = self.__dict__.get("_checked_parameters", {})
-        if any(value is not checked.get(name, checked) for name, value in parameters.items()):
-            check_parameters(parameters, self._readouts)
-            self._checked_parameters = parameters
+        names = _parameter_names(type(self))
+        values = [getattr(self, name) for name in names]
+        checked = self.__dict__.get("_checked_parameters", ())
+        if len(checked) != len(values) or not all(map(is_, values, checked)):
+            check_parameters(dict(zip(names, values, strict=True)), self._readouts)
+            self._checked_parameters = values
 
     def _split(self, encoder, codes, rows, rng):
         """Rows to train on and rows to validate on."""
@@ -339,9 +342,8 @@ class LocalRuleEstimator(
             dtype=np.dtype(dtype),
         )
 
-    def _circuit(self):
+    def _circuit(self, design):
         """The circuit as the fitted attributes have it; its arrays are copies."""
-        design = self._design()
         weights = {name: getattr(self, f"{name}_") for name in WEIGHTS}
         shape = (design.n_hidden, design.n_interneurons)
         if weights["interneuron_weights"].shape != shape:
@@ -370,7 +372,7 @@ class LocalRuleEstimator(
         def start(x, y, share):
             return Microcircuit.start(design, x, y, share, np.random.default_rng(seed))
 
-        circuit = self._circuit() if hasattr(self, "basal_weights_") else None
+        circuit = self._circuit(design) if hasattr(self, "basal_weights_") else None
         return Trainer(feed, schedule, design.batch_size, circuit, start, self.t_)
 
     def _adopt(self, trainer):
@@ -446,14 +448,14 @@ class LocalRuleEstimator(
 
     def _hidden(self, X):
         """f(W1 x), not centred, in the precision of training."""
-        dtype = self.basal_weights_.dtype
-        X = X.astype(dtype, copy=False)
-        return ACTIVATIONS[self.activation].function(
-            X @ self.basal_weights_.T + self.basal_intercepts_
-        )
+        u = X.astype(self.basal_weights_.dtype, copy=False) @ self.basal_weights_.T
+        u += self.basal_intercepts_
+        return ACTIVATIONS[self.activation].function(u)
 
     def _scores(self, X):
-        return self._hidden(X) @ self.readout_weights_.T + self._readout_shift()
+        scores = self._hidden(X) @ self.readout_weights_.T
+        scores += self._readout_shift()
+        return scores
 
     def _by_chunks(self, function, X, rows=None):
         """``function`` of the rows of X, a bounded number of rows at a time."""
@@ -506,7 +508,7 @@ class LocalRuleEstimator(
             ``plateau``, the apical less the inhibitory current, each (n_samples, n_hidden).
         """
         X = self._checked(X)
-        circuit = self._circuit()
+        circuit = self._circuit(self._design())
         X = X.astype(circuit.design.dtype, copy=False)
         if y is None:
             return Bunch(**circuit.compartments(X))
@@ -529,12 +531,19 @@ class LocalRuleEstimator(
         return (y - prediction) @ self.readout_weights_
 
 
+@cache
+def _parameter_names(cls):
+    """Names of the parameters, which scikit-learn reads from the signature at every call."""
+    return cls._get_param_names()
+
+
 def _whole_statistics(encoder, codes, weights, rows):
     """Statistics of the target columns of a table, a part of its rows at a time."""
     statistics = TargetStatistics.empty(encoder.n_columns)
-    rows = np.arange(len(codes)) if rows is None else rows
-    for part in gen_batches(len(rows), 65_536):
-        share = np.ones(len(rows[part])) if weights is None else weights[rows[part]]
+    for part in gen_batches(len(codes) if rows is None else len(rows), 65_536):
+        taken = part if rows is None else rows[part]
+        columns = encoder.columns(codes[taken])
+        share = np.ones(len(columns)) if weights is None else weights[taken]
         total = share.sum()
-        statistics.include(encoder.columns(codes[rows[part]]), share / total, total)
+        statistics.include(columns, share / total, total)
     return statistics

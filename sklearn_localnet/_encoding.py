@@ -69,7 +69,7 @@ class LabelEncoder:
         return y
 
     def _indices(self, y):
-        y = column_or_1d(y, warn=True)
+        y = y if y.ndim == 1 else column_or_1d(y, warn=True)
         try:
             codes = np.searchsorted(self.classes, y)
             known = self.classes[np.minimum(codes, len(self.classes) - 1)] == y

@@ -9,15 +9,26 @@ the block ends:
     Q_t = beta_t Q_0 + sum_{s<t} q_ts z_s n_s^T,            R_t likewise with n_s z_s^T
 
 with alpha_t the product of 1 - eta_2r over r < t, c_ts = eta_2s alpha_t / alpha_{s+1}, and beta, q
-the same for eta_q. What touches the m features is three matrix products a block. The loop over
-rows carries n_s eta_qs / beta_{s+1} in place of n_s, so that one factor beta_t serves all rows.
+the same for eta_q. What touches the m features is three matrix products a block.
+
+Written for all rows of the block at once, this is an equation z = F(z) in which each row depends on
+earlier rows only. Applying F again makes at least one more row exact, and in practice all rows at a
+pace that grows, so that a block of 64 rows settles in about five rounds of small matrix products.
 """
 
+import math
+from functools import lru_cache
+
 import numpy as np
+from scipy.linalg.blas import dtrsm, strsm
 from scipy.sparse import issparse
 
-BLOCK = 32
-LARGEST_RATE = 0.5  # beyond, beta of a block would leave the range of float32
+from ._microcircuit import Rates
+
+BATCH = 256  # rows taken from the table at a time
+BLOCK = 64
+ROUNDING = 500  # units in the last place of z left open: weights see them times a rate
+LARGEST_RATE = 0.25  # beyond, beta^2 of a block would leave the range of float32
 
 
 def runs_online(design, rates):
@@ -27,7 +38,7 @@ def runs_online(design, rates):
         and design.hebbian
         and design.gain_damping == 0
         and rates.weight_decay == 0
-        and max(rates.apical, rates.interneuron) <= LARGEST_RATE
+        and max(rates.apical, rates.interneuron, rates.centering) <= LARGEST_RATE
     )
 
 
@@ -47,86 +58,155 @@ def learn_rows(circuit, x, y, rates):
     (B,) array
         Squared error of each row before its update.
     """
-    design, size = circuit.design, len(y)
-    alpha, apical_parts = _averaging(rates.apical)
-    beta, inter_parts = _averaging(rates.interneuron)
-    lower = np.tri(size, k=-1, dtype=design.dtype)
-    memory = lower * apical_parts  # c_ts / alpha_t
-    z, n, steps = _sequence(
-        circuit, x, y, rates, (alpha[:-1] / beta[:-1])[:, None], memory, beta, inter_parts
-    )
-    prediction = z @ circuit.apical_weights + (memory * (z @ z.T)) @ y
-    errors = np.sum((y - alpha[:-1, None] * prediction) ** 2, axis=1)
-
-    circuit.n_updates += size
-    circuit.recent = z, np.full(size, 1 / size, design.dtype)
-    circuit.basal_weights += (x.T @ steps).T if issparse(x) else steps.T @ x
-    if design.fit_intercept:
-        circuit.basal_intercepts += steps.sum(axis=0)
-    circuit.apical_weights += z.T @ (y * apical_parts[:, None])
-    circuit.apical_weights *= alpha[-1]
-    if design.interneurons == "decoupled":
-        circuit.pyramidal_to_interneuron_weights += n.T @ z
-        circuit.pyramidal_to_interneuron_weights *= beta[-1]
-    circuit.interneuron_weights += z.T @ n
-    circuit.interneuron_weights *= beta[-1]
+    errors = np.empty(len(y), y.dtype)
+    first, size = 0, BLOCK
+    while first < len(y):
+        rows = slice(first, first + size)
+        block = _Block(circuit, x[rows], y[rows], Rates(*(rate[rows] for rate in rates)))
+        if block.settle():
+            errors[rows] = block.close()
+            first += size
+        else:
+            size //= 2
     return errors
 
 
-def _averaging(rates):
-    """Part of the start left before each row (B + 1,), and each rate over what it leaves (B,)."""
-    left = np.concatenate([np.ones(1, rates.dtype), np.cumprod(1 - rates)])
-    return left, rates / left[1:]
+@lru_cache(maxsize=8)
+def _earlier(size, dtype):
+    """Ones below the diagonal, where row t meets the rows before it."""
+    return np.tri(size, k=-1, dtype=dtype)
 
 
-def _sequence(circuit, x, y, rates, ratio, memory, beta, inter_parts):
-    """Row after row: z (B, k), what drives Q by its part (B, l), and basal steps (B, k)."""
-    design, size = circuit.design, len(y)
-    k, width = circuit.interneuron_weights.shape
-    relu, linear = design.activation == "relu", design.activation == "identity"
-    pace = rates.basal * beta[:-1]
-    u = x @ circuit.basal_weights.T + circuit.basal_intercepts
-    overlap = (x @ x.T).toarray() if issparse(x) else x @ x.T
-    overlap = (overlap + 1 if design.fit_intercept else overlap) * pace
-    apical = ratio * (y @ circuit.apical_weights.T)
-    agreement = ratio * memory * (y @ y.T)
-    # Rows: the synapses at the start of the block, then what each row left behind.
-    to_inter = np.empty((width + size, k), design.dtype)
-    to_inter[:width] = circuit.pyramidal_to_interneuron_weights
-    to_pyramidal = to_inter
-    if design.interneurons == "decoupled":
-        to_pyramidal = np.empty_like(to_inter)
-        to_pyramidal[:width] = circuit.interneuron_weights.T
-    driven, steps = np.empty((size, width), design.dtype), np.empty((size, k), design.dtype)
-    target = design.interneurons == "target"
-    if target:
-        driven[:] = y * inter_parts[:, None]
-    said = np.empty(width + size, design.dtype)
-    for t in range(size):
-        stop, before = width + t, driven[:t]
-        z = overlap[t, :t].dot(steps[:t])
-        z += u[t]
-        if relu:
+class _Block:
+    """What the rows of a block do to the circuit and to each other.
+
+    Interneuron activity is kept as n_t / beta_t and the plateau as p_t / beta_t^2, so that factors
+    beta leave the rounds of `settle`: they go into what is computed once.
+    """
+
+    def __init__(self, circuit, x, y, rates):
+        self.circuit, self.x, self.y = circuit, x, y
+        design, size = circuit.design, len(y)
+        self.target = design.interneurons == "target"
+        # Averages: what is left of the start before each row, and each rate over what it leaves.
+        parts = np.stack([rates.apical, rates.interneuron, rates.centering])
+        left = np.ones((3, size + 1), design.dtype)
+        np.cumprod(1 - parts, axis=1, out=left[:, 1:])
+        parts /= left[:, 1:]
+        if not self.target:
+            parts[1] *= left[1, :-1]  # drives come as n_t / beta_t
+        self.left, self.parts = left, parts
+        alpha, square = left[0, :-1, None], left[1, :-1, None] ** 2
+        lower = _earlier(size, design.dtype)
+        self.memory = lower * parts[0]
+        self.memory *= alpha  # c_ts
+        self.opposed = lower * -parts[1]
+        self.pace = rates.basal * square[:, 0]
+        self.apical = y @ circuit.apical_weights.T
+        self.apical *= alpha / square
+        self.agreement = y @ y.T
+        self.agreement *= self.memory
+        self.agreement /= square
+        self.to_pyramidal = np.ascontiguousarray(circuit.interneuron_weights.T)
+        self.currents = x @ circuit.basal_weights.T
+        self.currents += circuit.basal_intercepts
+        self.overlap = (x @ x.T).toarray() if issparse(x) else x @ x.T
+        if design.fit_intercept:
+            self.overlap += 1
+        self.overlap *= lower * self.pace
+        if design.centered:
+            mean = np.tri(size, dtype=design.dtype) * left[2, 1:, None] * parts[2]
+            self.centre = np.eye(size, dtype=design.dtype) - mean
+            self.shift = np.outer(left[2, 1:], circuit.mean_activity)
+
+    def settle(self):
+        """Find z, n and the plateaus of all rows; False where numbers overflow on the way."""
+        z, change = np.empty((2, *self.currents.shape), self.currents.dtype)
+        enough = (ROUNDING * np.finfo(z.dtype).eps) ** 2
+        # The first guess takes apical and interneuron synapses as they are before the block.
+        slope = self._activity(np.zeros_like(z), z)
+        heard = z @ self.circuit.pyramidal_to_interneuron_weights.T
+        steps = self.apical - heard @ self.to_pyramidal
+        moved, gain = float(np.vdot(z, z)) or 1.0, 1.0
+        while True:
+            if slope is not None:
+                steps *= slope
+            np.copyto(change, z)
+            slope = self._activity(steps, z)
+            change -= z
+            before, moved = moved, float(np.vdot(change, change))
+            if len(self.y) > 1 and not math.isfinite(moved):
+                return False
+            n = self._interneurons(z)
+            self._plateaus(z, n, steps)
+            # The pace grows, so the next change is at most this one times a gain there was.
+            gain_before, gain = gain, moved / before
+            left = moved * min(max(gain, gain_before), 1)
+            if len(self.y) == 1 or left <= enough * float(np.vdot(z, z)):
+                break
+        self.z, self.n, self.steps = z, n, steps if slope is None else steps * slope
+        return True
+
+    def _activity(self, steps, z):
+        """Write z given the steps of earlier rows; f', or None for ones."""
+        circuit = self.circuit
+        slope = None
+        np.matmul(self.overlap, steps, out=z)
+        z += self.currents
+        if circuit.design.activation == "relu":
             np.maximum(z, 0, out=z)
             slope = np.sign(z)
-        elif not linear:
-            z = circuit.function(z)
+        elif circuit.design.activation != "identity":
+            z[...] = circuit.function(z)
             slope = circuit.derivative(z)
-        if design.centered:
-            circuit.mean_activity += rates.centering[t] * (z - circuit.mean_activity)
-            z -= circuit.mean_activity
-        to_inter[stop] = z
-        heard = to_inter[:stop].dot(z)
-        n = heard[width:].dot(before)
-        n += heard[:width]
-        n *= beta[t]
-        said[:width] = n
-        if not target:
-            np.multiply(n, inter_parts[t], out=driven[t])
-        np.subtract(before.dot(n), agreement[t, :t], out=said[width:stop])
-        p = np.subtract(apical[t], said[:stop].dot(to_pyramidal[:stop]), out=steps[t])
-        if not linear:
-            p *= slope
-        to_pyramidal[stop] = z
-    steps *= pace[:, None]
-    return to_inter[width:], driven, steps
+        if circuit.design.centered:
+            z[...] = self.centre @ z - self.shift
+        return slope
+
+    def _interneurons(self, z):
+        """Interneurons given z, by substitution: each row hears what earlier rows left in Q, R."""
+        n = z @ self.circuit.pyramidal_to_interneuron_weights.T
+        coupled = z @ z.T
+        coupled *= self.opposed
+        if self.target:
+            n -= coupled @ self.y
+            return n
+        solve = dtrsm if n.dtype == np.float64 else strsm
+        return solve(1.0, coupled.T, n.T, side=1, diag=1, overwrite_b=1).T
+
+    def _plateaus(self, z, n, p):
+        """Write the plateaus given z and n, apical current less inhibition."""
+        coupled = n @ (self.y if self.target else n).T
+        coupled *= self.opposed
+        coupled += self.agreement
+        np.matmul(coupled, z, out=p)
+        p += self.apical
+        p -= n @ self.to_pyramidal
+
+    def close(self):
+        """Write the block into the weights; squared error of each row before its update."""
+        circuit, x, y, z = self.circuit, self.x, self.y, self.z
+        error = z @ circuit.apical_weights
+        error *= self.left[0, :-1, None]
+        coupled = z @ z.T
+        coupled *= self.memory
+        error += coupled @ y
+        error -= y
+        steps = self.steps * self.pace[:, None]
+        driven = (y if self.target else self.n) * self.parts[1, :, None]
+        circuit.n_updates += len(y)
+        circuit.recent = z, np.full(len(y), 1 / len(y), z.dtype)
+        circuit.basal_weights += (x.T @ steps).T if issparse(x) else steps.T @ x
+        if circuit.design.fit_intercept:
+            circuit.basal_intercepts += steps.sum(axis=0)
+        if circuit.design.centered:
+            output = circuit.function(self.overlap[-1] @ self.steps + self.currents[-1])
+            circuit.mean_activity[...] = output - z[-1]
+        circuit.apical_weights += z.T @ (y * self.parts[0, :, None])
+        circuit.apical_weights *= self.left[0, -1]
+        if circuit.design.interneurons == "decoupled":
+            circuit.pyramidal_to_interneuron_weights += driven.T @ z
+            circuit.pyramidal_to_interneuron_weights *= self.left[1, -1]
+        circuit.interneuron_weights += z.T @ driven
+        circuit.interneuron_weights *= self.left[1, -1]
+        return np.einsum("ij,ij->i", error, error)

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from ._microcircuit import Rates, gain_spectrum
-from ._online import BLOCK, learn_rows, runs_online
+from ._online import BATCH, learn_rows, runs_online
 from ._step_rules import decay
 
 GAIN_ROWS = 200  # rows whose activity tells the gains at the end of an epoch
@@ -153,7 +153,7 @@ class Trainer:
         first = 0
         while first < n_rows:
             online = self._runs_online()
-            part = slice(first, min(first + (BLOCK if online else self.batch_size), n_rows))
+            part = slice(first, min(first + (BATCH if online else self.batch_size), n_rows))
             batch = self.feed.batch(part if rows is None else rows[part])
             if batch.weight > 0:
                 total += (self._learn_rows if online else self._learn)(batch) * batch.weight

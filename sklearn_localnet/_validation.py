@@ -142,8 +142,24 @@ def naming(name):
         raise kind(f"{name}: {error}") from error
 
 
+def _is_plain(array, kinds):
+    """Whether this is an array of finite numbers of these kinds of dtype, not empty.
+
+    A sum tells in one pass; where it overflows, the full check has the word.
+    """
+    if type(array) is not np.ndarray or array.dtype.kind not in kinds or not array.size:
+        return False
+    with np.errstate(all="ignore"):
+        return array.dtype.kind != "f" or bool(np.isfinite(array.sum()))
+
+
 def check_features(estimator, X, reset):
     """X as an array or CSR matrix of real numbers of any dtype, without a copy where it is one."""
+    if not reset and _is_plain(X, "f") and X.ndim == 2:
+        # What scikit-learn would find, at a tenth of the time that a single row costs there.
+        named = hasattr(estimator, "feature_names_in_")
+        if not named and X.shape[1] == estimator.n_features_in_:
+            return X
     with naming("X"):
         X = validate_data(estimator, X, reset=reset, accept_sparse=("csr", "csc"), dtype="numeric")
     if X.dtype.kind not in "fiub":
@@ -162,6 +178,8 @@ def check_targets(estimator, y, n_rows, regression, reset):
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
             "is None."
         )
+    if not reset and _is_plain(y, "fiub" if regression else "iub") and len(y) == n_rows:
+        return y
     with naming("y"):
         y = check_array(
             y,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from sklearn_localnet import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor
+from sklearn_localnet import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor, _online
 
 ROWS, FEATURES, HIDDEN = 300, 7, 6
 RATES = {"learning_rate_init": 0.02, "apical_rate": 0.03, "interneuron_rate": 0.01}
@@ -228,3 +228,22 @@ def test_published_circuit_reaches_the_reduced_rank_optimum():
     loss = np.mean(np.sum((Y - model.predict(X)) ** 2, axis=1))
     start = np.mean(np.sum(Y**2, axis=1))
     assert best <= loss < best + 0.02 * (start - best)
+
+
+@pytest.mark.parametrize("name", ["as printed", "everything"])
+def test_a_block_that_does_not_settle_is_learnt_in_smaller_ones(table, name, monkeypatch):
+    X, Y = table
+    settle = _online._Block.settle
+    monkeypatch.setattr(_online._Block, "settle", lambda b: len(b.y) <= 5 and settle(b))
+    start = make(LocalRuleRegressor, **SETTINGS[name]).partial_fit(X[:1], Y[:1])
+    model = feed(make(LocalRuleRegressor, **SETTINGS[name]), X, Y, [ROWS])
+    assert_follows_the_loop(model, start, X, Y)
+
+
+def test_rates_that_make_the_circuit_swing_are_followed_too():
+    rng = np.random.default_rng(1)
+    X, Y = rng.standard_normal((200, 20)), rng.standard_normal((200, 3))
+    rates = {"learning_rate_init": 0.1, "apical_rate": 0.05, "interneuron_rate": 0.02}
+    changes = {"activation": "tanh", "hidden_layer_sizes": 8, **rates}
+    start = make(LocalRuleRegressor, **changes).partial_fit(X[:1], Y[:1])
+    assert_follows_the_loop(feed(make(LocalRuleRegressor, **changes), X, Y, [200]), start, X, Y)

@@ -273,3 +273,9 @@ def test_constant_columns_and_tables_are_learnt_without_a_warning(cls):
 def test_a_constant_target_is_predicted():
     model = small(LocalRuleRegressor).fit(X, np.full(30, 1e-300))
     assert np.allclose(model.predict(X), 1e-300, rtol=0, atol=1e-2)
+
+
+def test_features_whose_sum_overflows_are_finite_all_the_same():
+    model = small(LocalRuleRegressor, dtype="float64").fit(X, VALUES)
+    rows = np.full((3, 4), 3e38, dtype=np.float32)
+    np.testing.assert_array_equal(model.predict(rows), model.predict(rows.tolist()))
