@@ -187,6 +187,7 @@ class LocalRuleEstimator(
         finally:
             if best is not None:
                 self._set_weights(best)
+                self._history = {**self._history, "labile": {}}
 
     def _note(self, record):
         """Write an epoch's record to the fitted attributes; its merit for stopping."""
@@ -342,7 +343,7 @@ class LocalRuleEstimator(
             dtype=np.dtype(dtype),
         )
 
-    def _circuit(self, design):
+    def _circuit(self, design, history):
         """The circuit as the fitted attributes have it; its arrays are copies."""
         weights = {name: getattr(self, f"{name}_") for name in WEIGHTS}
         shape = (design.n_hidden, design.n_interneurons)
@@ -351,7 +352,7 @@ class LocalRuleEstimator(
                 "hidden_layer_sizes or n_interneurons changed since training began: the circuit "
                 f"has {weights['interneuron_weights'].shape}, the parameters ask for {shape}."
             )
-        return Microcircuit(design, weights, self._history)
+        return Microcircuit(design, weights, history)
 
     def _trainer(self, X, codes, encoder, weights, seed, n_rows=None):
         """Set up training on a table of ``n_rows``, or on a stream where these are not known."""
@@ -362,7 +363,7 @@ class LocalRuleEstimator(
             self.interneuron_rate,
             self.centering_rate or 0.0,
             self.learning_rate_decay,
-            self.alpha * design.batch_size / AUTO_BATCH,
+            self.alpha / AUTO_BATCH,
             self.solver == "adam",
             n_rows,
         )
@@ -372,7 +373,7 @@ class LocalRuleEstimator(
         def start(x, y, share):
             return Microcircuit.start(design, x, y, share, np.random.default_rng(seed))
 
-        circuit = self._circuit(design) if hasattr(self, "basal_weights_") else None
+        circuit = self._circuit(design, self._history) if hasattr(self, "basal_weights_") else None
         return Trainer(feed, schedule, design.batch_size, circuit, start, self.t_)
 
     def _adopt(self, trainer):
@@ -508,7 +509,7 @@ class LocalRuleEstimator(
             ``plateau``, the apical less the inhibitory current, each (n_samples, n_hidden).
         """
         X = self._checked(X)
-        circuit = self._circuit(self._design())
+        circuit = self._circuit(self._design(), {**self._history, "labile": {}})
         X = X.astype(circuit.design.dtype, copy=False)
         if y is None:
             return Bunch(**circuit.compartments(X))

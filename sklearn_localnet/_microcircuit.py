@@ -13,11 +13,17 @@ from scipy.sparse import issparse
 from scipy.special import expit
 
 from . import _equations as eq
-from ._step_rules import AdaptiveStep, PlainStep
+from ._step_rules import AdaptiveStep, PlainStep, add_scaled
 
 TRACE_RATE = 0.1  # rho, the rate at which a trace of the gain update forgets
 ENOUGH_ROWS = 10  # from which a batch tells the largest eigenvalue of its activity
 SURPRISE_FLOOR = 0.1  # the part of plasticity that a fully expected row keeps
+QUIET = 0.5  # part of the mean plateau that a row's must exceed to teach
+READOUT_PACE = 3.0  # steps of the readout, whose inputs differ in size, against the basal ones
+RECENT_PART = 1 / 9  # of all updates, over which consolidated weights are an average
+LONGEST_AVERAGE = 1000  # updates
+EARLY = 64  # updates after which slow variables move at every SLOW-th only
+SLOW = 4
 STEPPED = ("basal_weights", "basal_intercepts", "readout_weights", "readout_intercepts")
 WEIGHTS = (
     *STEPPED,
@@ -125,9 +131,10 @@ def input_statistics(x, share):
         return 1.0, 1.0
     magnitude = magnitude / largest
     square = magnitude.multiply(magnitude) if issparse(x) else magnitude**2
-    first, second = (
-        float(share @ np.asarray(part.sum(axis=1)).ravel()) for part in (magnitude, square)
-    )
+    sums, squares = (np.asarray(part.sum(axis=1)).ravel() for part in (magnitude, square))
+    share = share * (sums > 0)
+    share = share / share.sum()
+    first, second = float(share @ sums), float(share @ squares)
     return largest * math.sqrt(second / x.shape[1]), first**2 / second
 
 
@@ -175,24 +182,23 @@ class Microcircuit:
 
     def __init__(self, design, weights, history):
         self.design = design
-        for name in ("apical_weights", "interneuron_weights", "mean_activity"):
-            setattr(self, name, np.array(weights[name], dtype=design.dtype, order="C"))
-        self.readout_weights = self.apical_weights.T
-        self.readout_intercepts = np.zeros(design.n_targets, design.dtype)
-        stepped = STEPPED[:2] if design.hebbian else STEPPED
-        shapes = [np.shape(weights[name]) for name in stepped]
-        self._stepped, views, self._bounds = _packed(shapes, design.dtype)
-        self._direction, self._direction_views, _ = _packed(shapes, design.dtype)
-        for name, view in zip(stepped, views, strict=True):
-            view[...] = weights[name]
-            setattr(self, name, view)
+        own = [*(STEPPED[:2] if design.hebbian else STEPPED), "apical_weights"]
+        own += ["interneuron_weights", "mean_activity"]
+        if design.interneurons == "decoupled":
+            own.append("pyramidal_to_interneuron_weights")
+        labile = weights | history.get("labile", {})
+        self._labile, self._own, bounds = _packed({name: labile[name] for name in own}, design.dtype)
+        for name, array in self._completed(self._own).items():
+            setattr(self, name, array)
+        self._average = None
+        self._bounds = bounds[: 2 if design.hebbian else len(STEPPED)]
+        shapes = {name: self._own[name] for name in own[: len(self._bounds)]}
+        self._direction, directions, _ = _packed(shapes, design.dtype)
+        self._direction_views = list(directions.values())
         trace = history.get("gain_trace", 0 * self.interneuron_weights)
         self.gain_trace = np.array(trace, dtype=design.dtype, order="C")
-        self.pyramidal_to_interneuron_weights = self.interneuron_weights.T
         self.back_trace = self.gain_trace.T
         if design.interneurons == "decoupled":
-            back = weights["pyramidal_to_interneuron_weights"]
-            self.pyramidal_to_interneuron_weights = np.array(back, dtype=design.dtype, order="C")
             trace = history.get("back_trace", self.gain_trace.T)
             self.back_trace = np.array(trace, dtype=design.dtype, order="C")
         self.input_scale = history["input_scale"]
@@ -200,11 +206,24 @@ class Microcircuit:
         self.n_updates = history.get("n_updates", 0)
         self._step = PlainStep()
         if design.solver == "adam":
+            averaged = {name: weights[name] for name in own}
+            self._average, self._consolidated, _ = _packed(averaged, design.dtype)
             betas = (design.beta_1, design.beta_2, design.epsilon)
-            self._step = AdaptiveStep(self._stepped.size, design.dtype, *betas, history)
+            self._step = AdaptiveStep(self._direction.size, design.dtype, *betas, history)
         self.function, self.derivative = eq.ACTIVATIONS[design.activation]
         self._z = self._p = self._slope = np.empty((0, design.n_hidden), design.dtype)
+        self._teaching = np.empty((0, design.n_features), design.dtype)
         self.recent = None
+
+    def _completed(self, own):
+        """All arrays named in ``WEIGHTS``, from those of which the circuit has its own."""
+        zeros = np.zeros(self.design.n_targets, self.design.dtype)
+        tied = {
+            "readout_weights": own["apical_weights"].T,
+            "readout_intercepts": zeros,
+            "pyramidal_to_interneuron_weights": own["interneuron_weights"].T,
+        }
+        return {name: own[name] if name in own else tied[name] for name in WEIGHTS}
 
     @classmethod
     def start(cls, design, x, y, share, rng):
@@ -212,9 +231,14 @@ class Microcircuit:
         return cls(design, *start_weights(design, x, y, share, rng))
 
     @property
+    def labile(self):
+        """The arrays named in ``WEIGHTS`` that the next update changes."""
+        return self._completed(self._own)
+
+    @property
     def weights(self):
-        """The arrays named in ``WEIGHTS``, as they are now."""
-        return {name: getattr(self, name) for name in WEIGHTS}
+        """The arrays named in ``WEIGHTS``, consolidated where the circuit does so."""
+        return self._completed(self._own if self._average is None else self._consolidated)
 
     @property
     def history(self):
@@ -225,6 +249,7 @@ class Microcircuit:
             "n_updates": self.n_updates,
             "gain_trace": self.gain_trace,
             "back_trace": self.back_trace,
+            "labile": {} if self._average is None else self._own,
             **self._step.history,
         }
 
@@ -274,12 +299,14 @@ class Microcircuit:
         z, slope = self._somatic(x, share, rates.centering)
         error, loss = self._readout_error(z, y, offset, share)
         p = self._plateau(z, y)
+        gate = None
         if self.design.modulation is not None:
-            p *= self._gate(p, error, share)[:, None]
+            gate = self._gate(p, error, share)
+            p *= gate[:, None]
         p *= slope
         self.recent = z, share
         share = share[:, None]
-        self._set_directions(x, p, z, error * share, share)
+        self._set_directions(x, p, z, error * share, share, gate)
         self._change_targets_and_gain(z, y * share, share, rates)
         self._move(rates)
         return loss
@@ -343,7 +370,8 @@ class Microcircuit:
     def _gate(self, p, error, share):
         """The broadcast gate on each row's plateau, one on average over the batch, shape (B,)."""
         if self.design.modulation == "plateau":
-            gate = np.sqrt(np.einsum("ij,ij->i", p, p))
+            size = np.sqrt(np.einsum("ij,ij->i", p, p))
+            gate = np.maximum(size - QUIET * (share @ size), 0)
         elif self.design.hebbian or self.design.output == "identity":
             gate = SURPRISE_FLOOR - np.expm1(-0.5 * np.einsum("ij,ij->i", error, error))
         elif self.design.output == "softmax":
@@ -353,7 +381,7 @@ class Microcircuit:
         mean = share @ gate
         return gate / mean if mean > 0 else gate
 
-    def _set_directions(self, x, p, z, error, share):
+    def _set_directions(self, x, p, z, error, share, gate):
         """Eqs. (5) and (9), and the delta rule of the readout."""
         basal, intercepts, *readout = self._direction_views
         unit = self._unit
@@ -361,12 +389,22 @@ class Microcircuit:
         if issparse(x):
             basal[...] = (x.T @ p).T
         else:
-            np.matmul(p.T, x, out=basal)
+            p_taught, x = self._taught(p, x, gate)
+            np.matmul(p_taught.T, x, out=basal)
         if self.design.fit_intercept:
             np.multiply(p.sum(axis=0), unit, out=intercepts)
         if readout:
             np.matmul(error.T, z, out=readout[0])
             error.sum(axis=0, out=readout[1])
+
+    def _taught(self, p, x, gate):
+        """Plateaus and inputs of the rows that teach, where enough do not to be worth the copy."""
+        rows = None if gate is None else np.flatnonzero(gate)
+        if rows is None or len(rows) > 0.75 * len(p):
+            return p, x
+        if len(self._teaching) < len(rows):
+            self._teaching = np.empty_like(x)
+        return p[rows], np.take(x, rows, axis=0, out=self._teaching[: len(rows)], mode="clip")
 
     @property
     def _unit(self):
@@ -397,24 +435,47 @@ class Microcircuit:
         """
         eta, unit = rates.basal, self._unit
         adaptive = self.design.solver == "adam"
-        if rates.weight_decay:
-            self.basal_weights *= 1 - rates.weight_decay
-            if not self.design.hebbian:
-                self.readout_weights *= 1 - rates.weight_decay
         fan = math.sqrt(self.design.n_hidden) if adaptive else 1.0
         basal = min(eta, 1 / (fan * self.active_inputs)) if adaptive else eta
-        steps = (basal / unit, eta, eta * fan, eta * fan)
+        readout = READOUT_PACE * eta * fan if adaptive else eta
+        steps = (basal / unit, eta, readout, readout)
         segments = [(*bound, step) for bound, step in zip(self._bounds, steps, strict=False)]
-        self._step(self._stepped, self._direction, segments, self.n_updates)
+        n_slow = self._n_slow()
+        if n_slow and rates.weight_decay:
+            self._fade(max(0.0, 1 - rates.weight_decay) ** n_slow)
+        self._step(self._labile, self._direction, segments, self.n_updates)
+        if n_slow and self._average is not None:
+            self._consolidate(n_slow)
+
+    def _n_slow(self):
+        """How many updates slow variables take at once: one each early on, then none or `SLOW`."""
+        if self.n_updates <= EARLY:
+            return 1
+        return 0 if self.n_updates % SLOW else SLOW
+
+    def _fade(self, part):
+        """Keep this part of basal and readout weights."""
+        self.basal_weights *= part
+        if not self.design.hebbian:
+            self.readout_weights *= part
+
+    def _consolidate(self, n_slow):
+        """Let each consolidated weight follow its labile one, as an average over recent updates."""
+        span = min(max(1.0, self.n_updates * RECENT_PART), LONGEST_AVERAGE)
+        rate = min(1.0, n_slow / span)
+        self._average *= 1 - rate
+        add_scaled(self._average, self._labile, rate)
 
 
-def _packed(shapes, dtype):
-    """A flat array of zeros, its parts as views of the given shapes, and their bounds."""
-    sizes = [math.prod(shape) for shape in shapes]
-    stops = np.cumsum(sizes).tolist()
-    bounds = [(stop - size, stop) for stop, size in zip(stops, sizes, strict=True)]
-    flat = np.zeros(stops[-1], dtype)
-    views = [flat[a:b].reshape(shape) for (a, b), shape in zip(bounds, shapes, strict=True)]
+def _packed(arrays, dtype):
+    """Copies of the arrays in one flat array, as views of it by name, and their bounds."""
+    flat = np.concatenate([np.ravel(array) for array in arrays.values()]).astype(dtype, copy=False)
+    stops = np.cumsum([np.size(array) for array in arrays.values()]).tolist()
+    bounds = list(zip([0, *stops[:-1]], stops, strict=True))
+    views = {
+        name: flat[start:stop].reshape(np.shape(array))
+        for (start, stop), (name, array) in zip(bounds, arrays.items(), strict=True)
+    }
     return flat, views, bounds
 
 

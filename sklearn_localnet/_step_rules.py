@@ -7,11 +7,18 @@ knows nothing of the circuit; it sees flat arrays and, for each segment of them,
 import math
 
 import numpy as np
+from scipy.linalg.blas import daxpy, saxpy
 
 
 def decay(n_seen, decay_samples):
     """Divisor of every rate after ``n_seen`` samples, 1 + t / t_0 (1 where t_0 is None)."""
     return 1.0 if decay_samples is None else 1.0 + n_seen / decay_samples
+
+
+def add_scaled(target, addend, factor):
+    """``target += factor * addend`` for flat arrays of one dtype, in one pass."""
+    axpy = saxpy if target.dtype == np.float32 else daxpy
+    axpy(addend, target, a=factor)
 
 
 class PlainStep:
@@ -21,13 +28,9 @@ class PlainStep:
         self.history = {}
 
     def __call__(self, weights, direction, segments, n_updates):
-        """Move flat ``weights`` in place; ``direction`` is used up as work space.
-
-        ``segments`` holds a (start, stop, rate) for each part.
-        """
+        """Move flat ``weights`` in place; ``segments`` holds a (start, stop, rate) for each part."""
         for start, stop, rate in segments:
-            direction[start:stop] *= rate
-        weights += direction
+            add_scaled(weights[start:stop], direction[start:stop], rate)
 
 
 class AdaptiveStep:
@@ -65,5 +68,4 @@ class AdaptiveStep:
         unbiased = math.sqrt((1 - self.beta_2**n_updates) / (1 - self.beta_2))
         unbiased *= (1 - self.beta_1) / (1 - self.beta_1**n_updates)
         for start, stop, rate in segments:
-            step[start:stop] *= rate * unbiased
-        weights += step
+            add_scaled(weights[start:stop], step[start:stop], rate * unbiased)

@@ -11,7 +11,7 @@ from ._online import BATCH, learn_rows, runs_online
 from ._step_rules import decay
 
 GAIN_ROWS = 200  # rows whose activity tells the gains at the end of an epoch
-DECAY_ROWS = 10_000  # rows up to which the decay of weights is as strong as alpha says
+DECAY_ROWS = 6_000  # rows up to which the decay of weights is as strong as alpha says
 
 
 class DivergenceError(ArithmeticError):
@@ -45,12 +45,12 @@ class Schedule(NamedTuple):
     interneuron_rate: float
     centering_rate: float
     decay_samples: float | None
-    alpha: float
+    alpha: float  # of one row
     adaptive: bool
     n_rows: int | None  # of the table; None for a stream, whose rows are those it has had
 
-    def rates(self, n_seen, n_updates):
-        """Rates of the update that follows ``n_seen`` samples in ``n_updates`` updates.
+    def rates(self, n_seen, n_updates, size):
+        """Rates of an update by ``size`` rows after ``n_seen`` samples in ``n_updates`` updates.
 
         Beside adaptive steps the mean activity is averaged over all updates until there are enough
         of them for its rate, as the moments of the adaptive step are. A large table needs less
@@ -66,7 +66,7 @@ class Schedule(NamedTuple):
             self.apical_rate / divisor,
             self.interneuron_rate / divisor,
             centering,
-            self.alpha * eta * self._need_of_decay(n_seen),
+            self.alpha * eta * size * self._need_of_decay(n_seen),
         )
 
     def _need_of_decay(self, n_seen):
@@ -179,12 +179,14 @@ class Trainer:
         """Whether rows can be learnt one by one in blocks: the circuit is there and knows how."""
         if self.batch_size > 1 or self.circuit is None or self.feed.running:
             return False
-        return runs_online(self.circuit.design, self.schedule.rates(0, 0))
+        return runs_online(self.circuit.design, self.schedule.rates(0, 0, 1))
 
     def _learn(self, batch):
         if self.circuit is None:
             self.circuit = self.start(batch.x, batch.y, batch.share)
-        rates = self.schedule.rates(self.n_seen, self.circuit.n_updates)
+        # The rows of a table weigh as much in one batch as in another, however few are left for it.
+        size = len(batch.y) if self.schedule.n_rows is None else self.batch_size
+        rates = self.schedule.rates(self.n_seen, self.circuit.n_updates, size)
         loss = self.circuit.learn(batch.x, batch.y, batch.offset, batch.share, rates)
         self.n_seen += len(batch.y)
         if not math.isfinite(loss):
@@ -198,7 +200,7 @@ class Trainer:
             held = np.flatnonzero(share)
             x, y, share = x[held], y[held], share[held]
         seen = self.n_seen + np.arange(len(share))
-        rates = self.schedule.rates(seen, self.circuit.n_updates)
+        rates = self.schedule.rates(seen, self.circuit.n_updates, 1)
         rates = Rates(*(np.broadcast_to(rate, len(share)).astype(y.dtype) for rate in rates))
         losses = learn_rows(self.circuit, x, y, rates)
         finite = np.isfinite(losses)
@@ -209,12 +211,12 @@ class Trainer:
 
     def _check_weights(self):
         if self.circuit is not None:
-            for name, weights in self.circuit.weights.items():
+            for name, weights in self.circuit.labile.items():
                 if not np.isfinite(weights).all():
                     self._diverged(f"{name}_")
 
     def _diverged(self, culprit):
-        names = [f"{n}_" for n, w in self.circuit.weights.items() if not np.isfinite(w).all()]
+        names = [f"{n}_" for n, w in self.circuit.labile.items() if not np.isfinite(w).all()]
         blown = ", ".join(names) or culprit
         raise DivergenceError(
             f"Training diverged: {blown} stopped being finite by sample {self.n_seen}. Lower "

@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 from sklearn.metrics import log_loss
 
 from sklearn_localnet import _equations as eq
+from sklearn_localnet import _microcircuit
 from sklearn_localnet._microcircuit import (
     WEIGHTS,
     Design,
@@ -84,7 +85,7 @@ def started(design, batch, seed=1):
         weights["basal_intercepts"][:] = 0
     if not design.centered:
         weights["mean_activity"][:] = 0
-    return Microcircuit(design, weights, circuit.history)
+    return Microcircuit(design, weights, {**circuit.history, "labile": {}})
 
 
 class ComposedCircuit:
@@ -98,6 +99,7 @@ class ComposedCircuit:
         self.unit = circuit.history["input_scale"] if self.design.solver == "adam" else 1.0
         self.moments = {}
         self.n_updates = 0
+        self.consolidated = self.weights
 
     def learn(self, x, y, offset, share, rates):
         d, w = self.design, self.weights
@@ -129,7 +131,8 @@ class ComposedCircuit:
         inhibition = eq.inhibitory_current(Q + d.gain_damping * self.trace, damped)
         p = eq.plateau_potential(eq.apical_current(W2T, y), inhibition)
         if d.modulation == "plateau":
-            p = p * gate(np.linalg.norm(p, axis=1), share)
+            size = np.linalg.norm(p, axis=1)
+            p = p * gate(np.maximum(size - (share @ size) / 2, 0), share)
         if d.modulation == "surprise":
             p = p * gate(0.1 + self.surprise(y + offset, error), share)
 
@@ -143,8 +146,9 @@ class ComposedCircuit:
         readout = eq.mean_outer(error, z, share)
         readout_bias = share @ error
 
-        kept = 1 - rates.weight_decay
-        fan = math.sqrt(d.n_hidden) if d.solver == "adam" else 1
+        n_slow = self.n_slow()
+        kept = (1 - rates.weight_decay) ** n_slow
+        pace = 3 * math.sqrt(d.n_hidden) if d.solver == "adam" else 1
         new = {
             "basal_weights": kept * W1 + rates.basal / self.unit * self.step("W1", dW1),
             "basal_intercepts": b1 + rates.basal * self.step("b1", db1) * d.fit_intercept,
@@ -157,16 +161,32 @@ class ComposedCircuit:
             new["readout_weights"] = new["apical_weights"].T
             new["readout_intercepts"] = np.zeros(d.n_targets)
         else:
-            new["readout_weights"] = kept * w["readout_weights"] + fan * rates.basal * self.step(
+            new["readout_weights"] = kept * w["readout_weights"] + pace * rates.basal * self.step(
                 "readout", readout
             )
-            new["readout_intercepts"] = w["readout_intercepts"] + fan * rates.basal * self.step(
+            new["readout_intercepts"] = w["readout_intercepts"] + pace * rates.basal * self.step(
                 "bias", readout_bias
             )
         self.trace = self.trace + TRACE_RATE * (dQ - self.trace)
         self.back_trace = self.back_trace + TRACE_RATE * (dR - self.back_trace)
         self.weights = new
+        self.consolidate(n_slow)
         return loss
+
+    def n_slow(self):
+        """Updates that decay and consolidation take at once: after the 64th, four at every fourth."""
+        if self.n_updates <= _microcircuit.EARLY:
+            return 1
+        return 4 if self.n_updates % 4 == 0 else 0
+
+    def consolidate(self, n_slow):
+        """Average over the last ninth of the updates, at most over a thousand."""
+        if self.design.solver == "sgd":
+            self.consolidated = self.weights
+            return
+        rate = min(1, n_slow / min(max(1, self.n_updates / 9), 1000))
+        old, new = self.consolidated, self.weights
+        self.consolidated = {name: (1 - rate) * old[name] + rate * new[name] for name in new}
 
     def surprise(self, truth, error):
         """One minus the readout's probability of the truth."""
@@ -213,8 +233,8 @@ def cross_entropy(truth, chance, share, output):
     )
 
 
-def assert_learns_as_composed(design, sparse=False, rates=RATES):
-    batches = make_batches(design)
+def assert_learns_as_composed(design, sparse=False, rates=RATES, n_batches=3):
+    batches = make_batches(design, n_batches)
     circuit = started(design, batches[0])
     composed = ComposedCircuit(circuit)
     for x, y, offset, share in batches:
@@ -226,7 +246,14 @@ def assert_learns_as_composed(design, sparse=False, rates=RATES):
         assert loss == pytest.approx(expected, rel=1e-10)
         for name in WEIGHTS:
             np.testing.assert_allclose(
-                circuit.weights[name], composed.weights[name], rtol=1e-9, atol=1e-11, err_msg=name
+                circuit.labile[name], composed.weights[name], rtol=1e-9, atol=1e-11, err_msg=name
+            )
+            np.testing.assert_allclose(
+                circuit.weights[name],
+                composed.consolidated[name],
+                rtol=1e-9,
+                atol=1e-11,
+                err_msg=name,
             )
 
 
@@ -280,6 +307,24 @@ def test_sparse_rows_are_learnt_as_dense_ones(solver):
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_without_a_constant_input_the_intercepts_stay(solver):
     assert_learns_as_composed(make_design(solver=solver, fit_intercept=False))
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_decay_and_consolidation_take_four_updates_at_once_later_on(solver, monkeypatch):
+    monkeypatch.setattr(_microcircuit, "EARLY", 3)
+    assert_learns_as_composed(make_design(solver=solver), n_batches=21)
+
+
+def test_consolidated_weights_average_over_a_thousand_updates_at_most(monkeypatch):
+    design = make_design(solver="adam")
+    batches = make_batches(design)
+    circuit = started(design, batches[0])
+    monkeypatch.setattr(_microcircuit, "LONGEST_AVERAGE", 2)
+    circuit.n_updates = 63
+    before = circuit.weights["basal_weights"].copy()
+    circuit.learn(*batches[0], RATES)
+    after = circuit.weights["basal_weights"]
+    np.testing.assert_allclose(after, (before + circuit.labile["basal_weights"]) / 2, rtol=1e-12)
 
 
 def test_without_weight_decay_no_weight_shrinks():
