@@ -19,6 +19,7 @@ FLOW = [
     "_microcircuit",
     "_online",
     "_training",
+    "_audit",
     "_base",
     "_mlp",
     "_estimators",
