@@ -76,6 +76,7 @@ KINDS = [
     with_an_outlier,
 ]  # fmt: skip
 DTYPES = ["float64", "float32", "float16", "int64", "int16", "uint8", "bool", ">f8"]
+BALANCES = [None, 0.2, 1.0, 10.0]  # None: by a function of the features; else by chance
 DENSE = [np.ascontiguousarray, np.asfortranarray]
 LAYOUTS = [*DENSE, csr_array, csc_array, csr_matrix]
 
@@ -107,7 +108,7 @@ def labels_for(rng, X, n_classes, balance):
 
 
 @st.composite
-def tables(draw, low=-6, high=6, kinds=KINDS, dtypes=DTYPES, layouts=LAYOUTS, classes=(2, 5)):
+def tables(draw, low=-6, high=6, kinds=KINDS, dtypes=DTYPES, layouts=LAYOUTS, balances=BALANCES):
     """A table whose features are between 10**low and 10**high in size, zeros apart."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1), label="seed"))
     shape = draw(st.tuples(st.integers(6, 40), st.integers(1, 7)), label="shape")
@@ -119,10 +120,11 @@ def tables(draw, low=-6, high=6, kinds=KINDS, dtypes=DTYPES, layouts=LAYOUTS, cl
     X = X * 10.0**exponents
     X = np.where(X == 0, 0, np.sign(X) * np.clip(np.abs(X), 10.0**low, 10.0**high))
     X = cast(X, draw(st.sampled_from(dtypes), label="dtype"))
-    assume(not X.any() or (X != X[0]).any())
-    n_classes = draw(st.integers(*classes), label="classes")
-    balance = draw(st.sampled_from([None, 0.2, 1.0, 10.0]), label="balance")
     plain = X.astype(np.float64)
+    # Rows that are nearly the same have no scale to start from.
+    assume(not X.any() or np.ptp(plain, axis=0).max() > 1e-2 * np.abs(plain).max())
+    n_classes = draw(st.integers(2, 5), label="classes")
+    balance = draw(st.sampled_from(balances), label="balance")
     labels = labels_for(rng, plain / (np.abs(plain).max() or 1), n_classes, balance)
     values = (
         plain @ rng.standard_normal(shape[1]) if balance is None else rng.standard_normal(len(X))
@@ -158,11 +160,16 @@ def check_chances(model, X):
 # Any table
 
 
-@given(tables())
-def test_a_classifier_does_no_worse_than_the_most_frequent_class_but_for_a_row(table):
+@given(tables(balances=[None]))
+def test_a_classifier_of_what_the_features_tell_does_no_worse_than_the_most_frequent_class(table):
     model = LocalRuleClassifier(20, random_state=0).fit(table.X, table.labels)
     _, labels = check_chances(model, table.X)
-    assert np.sum(labels == table.labels) >= np.bincount(table.labels).max() - 1
+    assert np.sum(labels == table.labels) >= np.bincount(table.labels).max()
+
+
+@given(tables(balances=[0.2, 1.0, 10.0]))
+def test_a_classifier_takes_labels_that_the_features_do_not_tell(table):
+    check_chances(LocalRuleClassifier(20, random_state=0).fit(table.X, table.labels), table.X)
 
 
 @given(tables())
@@ -205,23 +212,28 @@ def test_any_option_on_any_scale_gives_chances_or_a_documented_error(table, opti
     before = dict(vars(model))
     if documented_error(model.fit, table.X, table.labels):
         assert vars(model) == before
-    else:
+    elif not documented_error(model.predict, table.X):
         check_chances(model, table.X)
 
 
 EXTREMES = [1e-300, 1e-200, 1e-38, 1e20, 1e38, 1e150, 1e300]
 
 
-@given(tables(low=-1, high=1, dtypes=["float64"]), st.sampled_from(EXTREMES), st.booleans())
+@given(
+    tables(low=-1, high=1, dtypes=["float64"]),
+    st.sampled_from(EXTREMES),
+    st.booleans(),
+    st.sampled_from(["float32", "float64"]),
+)
 def test_numbers_at_the_ends_of_float64_give_finite_results_or_a_documented_error(
-    table, scale, one_column
+    table, scale, one_column, dtype
 ):
     factor = np.ones(table.X.shape[1])
     factor[: 1 if one_column else None] = scale
     X = table.X * factor if not issparse(table.X) else type(table.X)(table.X.multiply(factor))
     for model, y in (
-        (LocalRuleClassifier(8, max_iter=5, random_state=0), table.labels),
-        (LocalRuleRegressor(8, max_iter=5, random_state=0), table.values),
+        (LocalRuleClassifier(8, max_iter=5, dtype=dtype, random_state=0), table.labels),
+        (LocalRuleRegressor(8, max_iter=5, dtype=dtype, random_state=0), table.values),
     ):
         fitted_elsewhere = copy.deepcopy(model).fit(table.X, y)
         there = not documented_error(model.fit, X, y)
@@ -241,6 +253,7 @@ USUAL = {"low": -2, "high": 2, "dtypes": ["float64"], "layouts": [np.ascontiguou
 
 @given(tables(**USUAL), st.integers(0, 2**32 - 1))
 def test_weighted_rows_are_repeated_rows(table, seed):
+    assume(table.X.any())  # else rounding decides which side of its threshold a neuron is on
     times = np.random.default_rng(seed).integers(1, 4, len(table.labels))
     for cls, y in ((LocalRuleClassifier, table.labels), (LocalRuleRegressor, table.values)):
         model = cls(6, batch_size=1000, max_iter=10, random_state=0)
