@@ -537,6 +537,16 @@ def _parameter_names(cls):
     return cls._get_param_names()
 
 
+def _finite(result):
+    """The result itself; ValueError where an input left the range of its precision."""
+    if not np.isfinite(result).all():
+        raise ValueError(
+            f"X holds values too large for a model in {result.dtype}: scale the features as for "
+            "fit, for instance with StandardScaler in a pipeline."
+        )
+    return result
+
+
 def _whole_statistics(encoder, codes, weights, rows):
     """Statistics of the target columns of a table, a part of its rows at a time."""
     statistics = TargetStatistics.empty(encoder.n_columns)
