@@ -126,7 +126,7 @@ def audit_locality(estimator, X, y):
 
     Raises
     ------
-    ValueError, TypeError
+    ValueError, TypeError, DivergenceError
         As ``fit`` raises them.
 
     Examples

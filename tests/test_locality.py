@@ -152,6 +152,14 @@ def test_what_a_synapse_must_not_see_is_tried(table):
         assert quantities <= tried, synapse
 
 
+def test_every_array_that_a_circuit_learns_is_audited(table):
+    model, y = make(LocalRuleClassifier, table[1], interneurons="decoupled")
+    circuit = _audit._started(model, table[0], y).circuit
+    learnt = {name for name, value in circuit.history.items() if np.ndim(value)}
+    learnt -= {"first_sum", "second_sum"}  # each moves its own synapse in the very same step
+    assert learnt | set(circuit.weights) == set(_audit.AXES) == set(_audit.MAY_SEE) == set(TABLE)
+
+
 @pytest.mark.parametrize("readout", ["softmax", "hebbian"])
 def test_the_cut_wires_leave_every_other_compartment_as_it_is_to_the_bit(table, readout):
     model, y = make(LocalRuleClassifier, table[1], interneurons="decoupled", readout=readout)
