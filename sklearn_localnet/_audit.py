@@ -10,8 +10,9 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, issparse
-from sklearn.base import clone, is_regressor
+from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
@@ -20,7 +21,7 @@ from ._equations import ACTIVATIONS
 from ._microcircuit import Microcircuit
 from ._online import BLOCK
 from ._training import Trainer
-from ._validation import check_features, check_targets
+from ._validation import MatrixLike, check_features, check_targets
 
 GATE = "gate (broadcast)"
 ROWS = 256  # of the table, evenly spaced, that the circuit is started on
@@ -89,7 +90,7 @@ class LocalityReport(NamedTuple):
     __repr__ = __str__
 
 
-def audit_locality(estimator, X, y):
+def audit_locality(estimator: BaseEstimator, X: MatrixLike, y: ArrayLike) -> LocalityReport:
     """Find out by experiment what the update of each synapse depends on.
 
     A clone of the estimator is trained for one epoch on up to 256 rows. Then, for each quantity,
