@@ -3,6 +3,7 @@
 The algorithm is that of arXiv 2011.15031, in scikit-learn's terms.
 """
 
+from ._audit import audit_locality
 from ._display import MicrocircuitDisplay, TeachingSignalDisplay, TrainingCurveDisplay
 from ._estimators import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor
 from ._onnx import register_onnx
@@ -17,5 +18,6 @@ __all__ = [
     "MicrocircuitDisplay",
     "TeachingSignalDisplay",
     "TrainingCurveDisplay",
+    "audit_locality",
     "register_onnx",
 ]

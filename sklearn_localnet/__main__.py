@@ -24,6 +24,7 @@ MAX_BYTES = 2 * 1024**3
 MAX_COLUMNS = 20_000
 MAX_CATEGORIES = 50  # of a text column; fewer where there are many such columns
 MAX_CLASSES = 1_000
+MAX_SIZE = 1e100  # of a number; sums of squares of larger ones overflow
 
 DESCRIPTION = """\
 Cross-validate LocalRuleClassifier against MLPClassifier: same folds, same hidden layer, defaults
@@ -154,7 +155,11 @@ def _read(path, target):
         raise ValueError(f"{path} has no feature columns beside {target!r}")
     if not len(frame):
         raise ValueError(f"{path} has no rows")
-    return frame.replace([np.inf, -np.inf], np.nan)
+    frame = frame.replace([np.inf, -np.inf], np.nan)
+    sizes = frame.select_dtypes("number").abs().max()
+    if (sizes > MAX_SIZE).any():
+        raise ValueError(f"column {sizes.idxmax()!r} of {path} holds values above {MAX_SIZE:.0e}")
+    return frame
 
 
 def _check_file(path):
@@ -165,13 +170,14 @@ def _check_file(path):
     if status.st_size > MAX_BYTES:
         raise ValueError(f"{path} is larger than {MAX_BYTES / 1024**3:.3g} GiB, the most accepted")
     with open(path, "rb") as file:
-        header = file.read(2**24).lstrip().replace(b"\r", b"\n").partition(b"\n")[0]
-        if header.count(b",") > MAX_COLUMNS:
-            raise ValueError(f"{path} has more than {MAX_COLUMNS} feature columns")
-        file.seek(0)
+        commas = 0  # in the line so far
         while chunk := file.read(2**20):
             if b"\0" in chunk:
                 raise ValueError(f"{path} is not UTF-8 text: it holds NUL bytes")
+            for number, part in enumerate(chunk.replace(b"\r", b"\n").split(b"\n")):
+                commas = part.count(b",") + (0 if number else commas)
+                if commas > MAX_COLUMNS:
+                    raise ValueError(f"{path} has more than {MAX_COLUMNS} feature columns")
 
 
 def _numbers(target):

@@ -464,10 +464,10 @@ class LocalRuleEstimator(
         size = max(1, FORWARD_NUMBERS // max(X.shape[1], len(self.basal_weights_)))
         with np.errstate(all="ignore"):
             if n_rows <= size:
-                return function(X if rows is None else X[rows])
+                return _finite(function(X if rows is None else X[rows]))
             parts = gen_batches(n_rows, size)
             return np.concatenate(
-                [function(X[part if rows is None else rows[part]]) for part in parts]
+                [_finite(function(X[part if rows is None else rows[part]])) for part in parts]
             )
 
     def _checked(self, X):
@@ -510,10 +510,10 @@ class LocalRuleEstimator(
         """
         X = self._checked(X)
         circuit = self._circuit(self._design(), {**self._history, "labile": {}})
-        X = X.astype(circuit.design.dtype, copy=False)
-        if y is None:
-            return Bunch(**circuit.compartments(X))
-        return Bunch(**circuit.compartments(X, self._encoded_targets(y, X.shape[0])))
+        encoded = None if y is None else self._encoded_targets(y, X.shape[0])
+        with np.errstate(all="ignore"):
+            parts = circuit.compartments(X.astype(circuit.design.dtype, copy=False), encoded)
+        return Bunch(**{name: _finite(part) for name, part in parts.items()})
 
     def _encoded_targets(self, y, n_rows):
         """Targets as they reach the apical dendrites, shape (n_rows, n_outputs)."""
@@ -536,6 +536,16 @@ class LocalRuleEstimator(
 def _parameter_names(cls):
     """Names of the parameters, which scikit-learn reads from the signature at every call."""
     return cls._get_param_names()
+
+
+def _finite(result):
+    """The result itself; ValueError where an input left the range of its precision."""
+    if not np.isfinite(result).all():
+        raise ValueError(
+            f"X holds values too large for a model in {result.dtype}: scale the features as for "
+            "fit, for instance with StandardScaler in a pipeline."
+        )
+    return result
 
 
 def _whole_statistics(encoder, codes, weights, rows):

@@ -461,8 +461,12 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
 
 
 def _hinge(scores):
-    """A smooth max(scores, 0), positive and increasing, for scores that estimate chances."""
-    return 0.5 * (scores + np.sqrt(scores**2 + HINGE_WIDTH**2))
+    """A smooth max(scores, 0), positive and increasing, for scores that estimate chances.
+
+    0.5 (s + sqrt(s^2 + c^2)) with c = HINGE_WIDTH, without the cancellation of a large -s.
+    """
+    larger = 0.5 * (np.abs(scores) + np.hypot(scores, HINGE_WIDTH))
+    return np.where(scores > 0, larger, 0.25 * HINGE_WIDTH**2 / larger)
 
 
 @_documented(

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ FLOW = [
     "_microcircuit",
     "_online",
     "_training",
+    "_audit",
     "_base",
     "_mlp",
     "_estimators",
@@ -140,3 +142,18 @@ def test_public_functions_say_what_they_take_and_give(function):
 
 def test_the_package_tells_type_checkers_of_its_hints():
     assert Path(sklearn_localnet.__file__).with_name("py.typed").exists()
+
+
+def test_every_promise_names_a_test_that_is_there():
+    root = Path(__file__).parents[1]
+    promises = (root / "doc" / "promises.rst").read_text()
+    modules = {path.stem: path.read_text() for path in (root / "tests").glob("*.py")}
+    literals = re.findall(r"``(test_[a-z_0-9: ]+)``", promises)
+    assert len(literals) > 30
+    module = None
+    for literal in literals:
+        first, _, name = literal.rpartition(": ")
+        if name in modules:
+            continue
+        module = first or module
+        assert f"def {name}" in modules[module], literal

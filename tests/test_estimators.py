@@ -167,6 +167,17 @@ def test_chances_scores_and_labels_agree(iris, multilabel, task, readout):
     assert np.mean(labels == y) > 0.55
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("scale", [1e20, 1e155, 1e300])
+def test_hebbian_chances_of_far_inputs_are_chances(iris, classes, scale):
+    X, y = iris
+    y = np.minimum(y, classes - 1)
+    model = LocalRuleClassifier(5, "identity", readout="hebbian", random_state=0, max_iter=5)
+    chance = model.fit(X, y).predict_proba(np.concatenate([scale * X, -scale * X]))
+    assert (chance >= 0).all()
+    assert_allclose(chance.sum(axis=1), 1, atol=1e-12)
+
+
 def test_sparse_indicators_are_labels_too(multilabel):
     X, y = multilabel
     model = LocalRuleClassifier(random_state=0, max_iter=5)

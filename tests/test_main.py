@@ -294,6 +294,49 @@ def test_file_larger_than_the_limit_is_refused_unread(refusal, tmp_path):
     assert f"{path} is larger than 2 GiB" in refusal(str(path), "--target", "y")
 
 
+HOSTILE = {
+    "a line of commas": ("x,y\n" + "," * 1_000_000 + "\n", "more than 20000 feature columns"),
+    "a million columns": (",".join(["x"] * 1_000_000) + ",y\n", "more than 20000 feature columns"),
+    "a million quotes": ('x,y\n"' + '""' * 500_000 + ",a\n", "not a well-formed table"),
+    "a huge field": ("x,y\n" + "a" * 20_000_000 + ",a\n" + "1,b\n" * 9, "class 'a' has 1 row(s)"),
+    "nothing but line ends": ("\r\n" * 100_000, "is empty"),
+    "bytes at random": (
+        np.random.default_rng(0).integers(1, 256, 10**6, np.uint8).tobytes(),
+        "not",
+    ),
+    "numbers that overflow": ("x,y\n" + "1e308,a\n-1e308,b\n" * 9, "column 'x' of"),
+    "a target that overflows": ("x,z,y\n" + "1,a,1e300\n2,b,2\n" * 9, "column 'y' of"),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), HOSTILE.values(), ids=HOSTILE)
+def test_hostile_table_is_refused_from_the_shell_in_one_line_and_little_memory(
+    write, content, said
+):
+    path = write(content)
+    limits = "import resource; resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30));"
+    code = f"{limits} import runpy; runpy.run_module('sklearn_localnet', run_name='__main__')"
+    run = subprocess.run(
+        [sys.executable, "-c", code, path, "--target", "y"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert run.stderr.startswith("error: ")
+    assert len(run.stderr.splitlines()) == 1
+    assert said in run.stderr
+
+
+def test_formulas_are_text_like_any_other(report, write):
+    cells = ["=cmd|' /C calc'!A0", "@SUM(1+1)", "+1+1", "-2+3"]
+    lines = [f'"{cell}",{"ab"[i % 2]}\n' for i, cell in enumerate(cells)]
+    result = report(write("x,y\n" + "".join(lines) * 6), "--target", "y")
+    assert (result["rows"], result["columns"]) == (24, 1)
+    assert result["models"]["LocalRuleClassifier"]["mean"] == 1
+
+
 def test_too_many_classes_are_refused(refusal, write, monkeypatch):
     monkeypatch.setattr(cli, "MAX_CLASSES", 3)
     path = write("x,y\n" + "1,a\n2,b\n3,c\n4,d\n" * 5)
