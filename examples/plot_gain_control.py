@@ -48,7 +48,7 @@ def draw(circuit, X, axes, name):
 # batches of 20 rows. Their gain feeds inhibition, and inhibition cuts gain, only later: the two
 # chase one another as prey and predators do, and the loss rises with each swing (top). The damped
 # rule lets inhibition feel at once, in part, what the interneurons are about to learn
-# (``gain_damping=0.3``, the default). It has the same fixed points, and settles there (bottom).
+# (``gain_damping=0.6``, the default). It has the same fixed points, and settles there (bottom).
 
 whitened = PCA(20, whiten=True, random_state=0).fit_transform(X)
 parameters = {
@@ -64,7 +64,7 @@ parameters = {
     "random_state": 0,
 }
 fig, axes = plt.subplots(2, 2, figsize=(9.5, 6.6), layout="constrained", sharex=True, sharey="col")
-for row, kappa in zip(axes, (0.0, 0.3), strict=True):
+for row, kappa in zip(axes, (0.0, 0.6), strict=True):
     circuit = LocalRuleClassifier(**parameters | {"gain_damping": kappa})
     draw(circuit, whitened, row, f"damping $\\kappa$ = {kappa:g}")
 

@@ -73,7 +73,7 @@ axes[1].set(xlabel="epochs", ylabel="ten largest eigenvalues of mean $z z^T$", y
 # ----------------------------------------------
 # With linear neurons the optimum is known, and there every gain is one. The published rule
 # (``gain_damping=0``) swings around it: gain feeds inhibition, inhibition cuts gain, as prey and
-# predators do. Only the falling step sizes calm it. The damped rule (``gain_damping=0.3``) has the
+# predators do. Only the falling step sizes calm it. The damped rule (``gain_damping=0.6``) has the
 # same optimum and settles there.
 #
 # At the optimum the plateau is backpropagation's teaching signal :math:`W_2^\top (y - \hat y)`,
@@ -103,7 +103,7 @@ def angle_to_backprop(circuit, compartments):
 
 
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
-for column, (kappa, title) in enumerate({0.0: "as published", 0.3: "damped"}.items()):
+for column, (kappa, title) in enumerate({0.0: "as published", 0.6: "damped"}.items()):
     circuit = LocalRuleClassifier(**linear | {"gain_damping": kappa})
     spectrum, angles = [], []
     for _ in epochs(circuit, components, 60):

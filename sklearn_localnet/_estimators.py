@@ -43,11 +43,13 @@ _SHARED_PARAMETERS = """hidden_layer_sizes : int or sequence of one int, default
         f of z = f(W1 x).
     solver : {{"adam", "sgd"}}, default="adam"
         "adam" gives every basal and readout synapse a step of its own size, measured against the
-        size of its input; "sgd" takes the plain step of Eqs. (5) to (9).
+        size of its input, and consolidates: the fitted weights are an average over the last ninth
+        of all updates, at most 1,000. "sgd" takes the plain step of Eqs. (5) to (9).
     alpha : float, default=1.0
         Weight decay of basal and readout synapses, decoupled from the step: each update takes away
-        the part ``alpha * learning_rate * batch_size / 200`` ("auto" counts as 200). From 10,000
-        rows on (of the table, or of the stream so far) it falls as one over their number.
+        the part ``alpha * learning_rate * batch_size / 200`` ("auto" counts as 200; in a stream, the
+        rows that are there). From 5,000 rows on (of the table, or of the stream so far) it falls as
+        one over their number. After 64 updates, four are taken at every fourth.
     batch_size : int or "auto", default="auto"
         Rows that an update averages over; 1 is the paper's online rule, "auto" is 200 or as many
         as there are.
@@ -60,7 +62,7 @@ _SHARED_PARAMETERS = """hidden_layer_sizes : int or sequence of one int, default
         damps the two against each other.
     learning_rate_decay : float or None, default=None
         t_0 in samples: every rate is divided by 1 + t / t_0 after t samples; None keeps them.
-    gain_damping : float, default=0.3
+    gain_damping : float, default=0.6
         kappa, the part of the averaged gain update that inhibition feels at once; 0 is Eq. (7) as
         published. It does not move the fixed points.
     n_interneurons : int, "n_hidden" or None, default=None
@@ -68,11 +70,12 @@ _SHARED_PARAMETERS = """hidden_layer_sizes : int or sequence of one int, default
     interneurons : {{"tied", "decoupled", "target"}}, default="tied"
         "tied" holds R = Q^T, Eq. (7); "decoupled" learns R on its own, Eqs. (21) and (22);
         "target" drives the interneurons by the target, dQ = z y^T - Q, a departure from the paper.
-    modulation : {{"plateau", "surprise"}} or None, default=None
-        Broadcast gate on the plasticity of each row, one on average over a batch: the size of the
-        plateau potentials, or 0.1 plus one minus the readout's chance of the true class (for
-        values 1 - exp(-e^2 / 2) of its error e). "surprise" uses a prediction, which the paper's
-        algorithm never does. A batch of one row is not gated.
+    modulation : {{"plateau", "surprise"}} or None, default={modulation}
+        Broadcast gate on the plasticity of each row, one on average over a batch. "plateau": by how
+        much the size of the row's plateau potentials exceeds 0.35 of the batch's mean, and zero
+        below. "surprise": 0.1 plus one minus the readout's chance of the true class (for values
+        1 - exp(-e^2 / 2) of its error e); it uses a prediction, which the paper's algorithm never
+        does. A batch of one row is not gated.
     centering_rate : float in (0, 1] or None, default=0.01
         eps of Eq. (24); None switches mean subtraction off.
     fit_intercept : bool, default=True
@@ -88,7 +91,7 @@ _SHARED_PARAMETERS = """hidden_layer_sizes : int or sequence of one int, default
 _MORE_PARAMETERS = """dtype : {{"auto", "float32", "float64"}}, default="auto"
         Precision of training; "auto" takes float64 for at most 10,000 basal synapses, where it
         costs nothing, and float32 beyond.
-    max_iter : int, default=200
+    max_iter : int, default=100
         Most epochs that ``fit`` takes.
     tol : float, default=1e-4
         Gain in loss (in score with ``early_stopping``) that counts as progress.
@@ -108,8 +111,9 @@ _MORE_PARAMETERS = """dtype : {{"auto", "float32", "float64"}}, default="auto"
         Draws the first weights, the order of rows and the rows held out.
     beta_1, beta_2 : float in [0, 1), default=0.5, 0.999
         Memory of the two moments of the adaptive step.
-    epsilon : float, default=1e-8
-        Keeps the adaptive step finite."""
+    epsilon : float, default=3e-5
+        Added to what the adaptive step divides by. Synapses whose directions are smaller take
+        smaller steps."""
 
 _ATTRIBUTES = """basal_weights_ : ndarray of shape (n_hidden, n_features)
         W1.
@@ -175,6 +179,7 @@ def _documented(**words):
 @_documented(
     readouts='"softmax", "hebbian"',
     readout='"softmax"',
+    modulation='"plateau"',
     readout_text='"softmax" (logistic for two classes and for labels) learns by the delta rule;',
     standardize="Whether to take the mean from the target columns",
 )
@@ -257,7 +262,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         random_state: int | np.random.RandomState | None = None,
         beta_1: float = 0.5,
         beta_2: float = 0.999,
-        epsilon: float = 1e-4,
+        epsilon: float = 3e-5,
     ) -> None:
         self.__dict__.update({k: v for k, v in locals().items() if k not in ("self", "__class__")})
 
@@ -472,6 +477,7 @@ def _hinge(scores):
 @_documented(
     readouts='"linear", "hebbian"',
     readout='"linear"',
+    modulation="None",
     readout_text='"linear" learns by the delta rule;',
     standardize="Whether to centre and scale the target columns",
 )
@@ -527,7 +533,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         gain_damping: float = 0.6,
         n_interneurons: int | Literal["n_hidden"] | None = None,
         interneurons: Literal["tied", "decoupled", "target"] = "tied",
-        modulation: Literal["plateau", "surprise"] | None = "plateau",
+        modulation: Literal["plateau", "surprise"] | None = None,
         centering_rate: float | None = 0.01,
         fit_intercept: bool = True,
         readout: Literal["linear", "hebbian"] = "linear",
@@ -544,7 +550,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         random_state: int | np.random.RandomState | None = None,
         beta_1: float = 0.5,
         beta_2: float = 0.999,
-        epsilon: float = 1e-4,
+        epsilon: float = 3e-5,
     ) -> None:
         self.__dict__.update({k: v for k, v in locals().items() if k not in ("self", "__class__")})
 

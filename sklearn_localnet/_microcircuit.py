@@ -16,9 +16,10 @@ from . import _equations as eq
 from ._step_rules import AdaptiveStep, PlainStep, add_scaled
 
 TRACE_RATE = 0.1  # rho, the rate at which a trace of the gain update forgets
+LEAST_SPREAD = 0.01  # part of the gain that the differences between rows are taken to have
 ENOUGH_ROWS = 10  # from which a batch tells the largest eigenvalue of its activity
 SURPRISE_FLOOR = 0.1  # the part of plasticity that a fully expected row keeps
-QUIET = 0.5  # part of the mean plateau that a row's must exceed to teach
+QUIET = 0.35  # part of the mean plateau that a row's must exceed to teach
 READOUT_PACE = 3.0  # steps of the readout, whose inputs differ in size, against the basal ones
 RECENT_PART = 1 / 9  # of all updates, over which consolidated weights are an average
 LONGEST_AVERAGE = 1000  # updates
@@ -102,7 +103,9 @@ def start_weights(design, x, y, share, rng):
     mean_activity = share @ z if design.centered else np.zeros(k)
     gain = float(k)
     if design.batch_size >= ENOUGH_ROWS:
-        gain = _largest_gain(z - mean_activity, share) or _largest_gain(z, share) or gain
+        centred, whole = (_largest_gain(part, share) for part in (z - mean_activity, z))
+        # Where rows hardly differ, what is left of them without their mean is rounding.
+        gain = max(centred, LEAST_SPREAD * whole) or gain
     weights = {
         "basal_weights": basal / np.sqrt(gain),
         "basal_intercepts": np.zeros(k),
@@ -187,7 +190,9 @@ class Microcircuit:
         if design.interneurons == "decoupled":
             own.append("pyramidal_to_interneuron_weights")
         labile = weights | history.get("labile", {})
-        self._labile, self._own, bounds = _packed({name: labile[name] for name in own}, design.dtype)
+        self._labile, self._own, bounds = _packed(
+            {name: labile[name] for name in own}, design.dtype
+        )
         for name, array in self._completed(self._own).items():
             setattr(self, name, array)
         self._average = None

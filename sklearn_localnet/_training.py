@@ -11,7 +11,7 @@ from ._online import BATCH, learn_rows, runs_online
 from ._step_rules import decay
 
 GAIN_ROWS = 200  # rows whose activity tells the gains at the end of an epoch
-DECAY_ROWS = 6_000  # rows up to which the decay of weights is as strong as alpha says
+DECAY_ROWS = 5_000  # rows up to which the decay of weights is as strong as alpha says
 
 
 class DivergenceError(ArithmeticError):

@@ -104,6 +104,8 @@ def test_updates_depend_on_what_the_table_says_and_on_nothing_else(
     found = dependencies(report)
     assert {"basal_weights", "apical_weights", "interneuron_weights"} <= set(found)
     assert ("pyramidal_to_interneuron_weights" in found) == (interneurons == "decoupled")
+    gate = found.pop("gate (broadcast)", set())
+    assert gate <= {"any apical current", "any inhibition", "any interneuron activity"}
     for synapse, quantities in found.items():
         expected = TABLE[synapse]
         if model.activation == "identity":  # its slope is one whatever the output

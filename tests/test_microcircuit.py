@@ -132,7 +132,7 @@ class ComposedCircuit:
         p = eq.plateau_potential(eq.apical_current(W2T, y), inhibition)
         if d.modulation == "plateau":
             size = np.linalg.norm(p, axis=1)
-            p = p * gate(np.maximum(size - (share @ size) / 2, 0), share)
+            p = p * gate(np.maximum(size - 0.35 * (share @ size), 0), share)
         if d.modulation == "surprise":
             p = p * gate(0.1 + self.surprise(y + offset, error), share)
 
