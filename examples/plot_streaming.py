@@ -59,7 +59,7 @@ def prequential(model):
 # to learn from two hundred. How much larger cannot be tried out on a stream that is yet to come, so
 # each is run with several step sizes.
 
-steps = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2]
+steps = [5e-4, 1e-3, 2e-3, 4e-3, 1e-2, 3e-2]
 common = {"hidden_layer_sizes": 100, "batch_size": 8, "random_state": 0}
 local = {s: prequential(LocalRuleClassifier(learning_rate_init=s, **common)) for s in steps}
 mlp = {s: prequential(MLPClassifier(learning_rate_init=s, **common)) for s in steps}
@@ -68,13 +68,13 @@ sgd = prequential(SGDClassifier(loss="log_loss", random_state=0))
 # %%
 # Accuracy along the stream
 # -------------------------
-# Averages over the last 500 rows. The default step is 0.001 for both networks. For MLPClassifier
-# the best of the steps is drawn as well. After each drift the curves show how much has to be learnt
-# again, and on the return to upright digits how much was kept.
+# Averages over the last 500 rows. The default step is 0.004 for the local rules and 0.001 for
+# MLPClassifier. For MLPClassifier the best of the steps is drawn as well. After each drift the curves
+# show how much has to be learnt again, and on the return to upright digits how much was kept.
 
 best = max(mlp, key=lambda step: mlp[step].mean())
 curves = {
-    "local rules, default step": (local[1e-3], "tab:blue", "-"),
+    "local rules, default step": (local[4e-3], "tab:blue", "-"),
     "MLPClassifier, default step": (mlp[1e-3], "tab:orange", "-"),
     f"MLPClassifier, step {best:g}": (mlp[best], "tab:orange", ":"),
     "SGDClassifier (linear)": (sgd, "grey", "-"),
@@ -99,8 +99,8 @@ ax.legend(loc="lower right", ncols=2, framealpha=1, edgecolor="none")
 # %%
 # How much the step matters
 # -------------------------
-# The best step is smaller for the local rules, because theirs is measured against the size of what
-# a synapse transmits. Too large a step hurts them more.
+# Dotted lines are the defaults. The local rules measure their step against the size of what a synapse
+# transmits, and depend less on it; MLPClassifier does better with a step that is tuned.
 
 fig, ax = plt.subplots(figsize=(5.5, 3.8), layout="constrained")
 for label, hits, color in (
@@ -109,8 +109,9 @@ for label, hits, color in (
 ):
     ax.semilogx(steps, [hits[step].mean() for step in steps], "o-", color=color, label=label)
 ax.axhline(sgd.mean(), color="grey", label="SGDClassifier, its default")
-ax.axvline(1e-3, color="black", ls=":", lw=1)
-ax.set(xlabel="learning_rate_init (dotted: default)", ylabel="accuracy over the whole stream")
+ax.axvline(4e-3, color="tab:blue", ls=":", lw=1)
+ax.axvline(1e-3, color="tab:orange", ls=":", lw=1)
+ax.set(xlabel="learning_rate_init", ylabel="accuracy over the whole stream")
 ax.legend(frameon=False)
 
 plt.show()

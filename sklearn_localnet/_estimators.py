@@ -43,17 +43,18 @@ _SHARED_PARAMETERS = """hidden_layer_sizes : int or sequence of one int, default
         f of z = f(W1 x).
     solver : {{"adam", "sgd"}}, default="adam"
         "adam" gives every basal and readout synapse a step of its own size, measured against the
-        size of its input, and consolidates: the fitted weights are an average over the last ninth
-        of all updates, at most 1,000. "sgd" takes the plain step of Eqs. (5) to (9).
-    alpha : float, default=1.0
+        size of its input, and consolidates: the fitted weights are an average over the last fifth
+        of all updates, at most 1,000 (30 in a stream, which may drift). "sgd" takes the plain step
+        of Eqs. (5) to (9).
+    alpha : float, default=0.4
         Weight decay of basal and readout synapses, decoupled from the step: each update takes away
-        the part ``alpha * learning_rate * batch_size / 200`` ("auto" counts as 200; in a stream, the
-        rows that are there). From 5,000 rows on (of the table, or of the stream so far) it falls as
-        one over their number. After 64 updates, four are taken at every fourth.
+        the part ``alpha * learning_rate * batch_size / 200`` ("auto" counts as 200; a batch of a
+        stream as the rows it has). From 5,000 rows on (of the table, or of the stream so far) it
+        falls as one over their number. After 64 updates, four are taken at every fourth.
     batch_size : int or "auto", default="auto"
         Rows that an update averages over; 1 is the paper's online rule, "auto" is 200 or as many
         as there are.
-    learning_rate_init : float, default=0.001
+    learning_rate_init : float, default={rate}
         eta_1 of the basal synapses, and the rate of a delta-rule readout.
     apical_rate : float in (0, 1], default=0.003
         eta_2 of Eq. (6), an absolute rate.
@@ -111,9 +112,9 @@ _MORE_PARAMETERS = """dtype : {{"auto", "float32", "float64"}}, default="auto"
         Draws the first weights, the order of rows and the rows held out.
     beta_1, beta_2 : float in [0, 1), default=0.5, 0.999
         Memory of the two moments of the adaptive step.
-    epsilon : float, default=3e-5
-        Added to what the adaptive step divides by. Synapses whose directions are smaller take
-        smaller steps."""
+    epsilon : float, default=0.003
+        Added to what the adaptive step divides by, where plateaus and inputs have unit size: a
+        synapse whose average product of the two is smaller than this takes smaller steps."""
 
 _ATTRIBUTES = """basal_weights_ : ndarray of shape (n_hidden, n_features)
         W1.
@@ -180,6 +181,7 @@ def _documented(**words):
     readouts='"softmax", "hebbian"',
     readout='"softmax"',
     modulation='"plateau"',
+    rate="0.004",
     readout_text='"softmax" (logistic for two classes and for labels) learns by the delta rule;',
     standardize="Whether to take the mean from the target columns",
 )
@@ -235,9 +237,9 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         activation: Literal["relu", "identity", "tanh", "logistic"] = "relu",
         *,
         solver: Literal["adam", "sgd"] = "adam",
-        alpha: float = 1.0,
+        alpha: float = 0.4,
         batch_size: int | Literal["auto"] = "auto",
-        learning_rate_init: float = 1e-3,
+        learning_rate_init: float = 4e-3,
         apical_rate: float = 0.003,
         interneuron_rate: float = 0.006,
         learning_rate_decay: float | None = None,
@@ -262,7 +264,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         random_state: int | np.random.RandomState | None = None,
         beta_1: float = 0.5,
         beta_2: float = 0.999,
-        epsilon: float = 3e-5,
+        epsilon: float = 0.003,
     ) -> None:
         self.__dict__.update({k: v for k, v in locals().items() if k not in ("self", "__class__")})
 
@@ -478,6 +480,7 @@ def _hinge(scores):
     readouts='"linear", "hebbian"',
     readout='"linear"',
     modulation="None",
+    rate="0.002",
     readout_text='"linear" learns by the delta rule;',
     standardize="Whether to centre and scale the target columns",
 )
@@ -524,9 +527,9 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         activation: Literal["relu", "identity", "tanh", "logistic"] = "relu",
         *,
         solver: Literal["adam", "sgd"] = "adam",
-        alpha: float = 1.0,
+        alpha: float = 0.4,
         batch_size: int | Literal["auto"] = "auto",
-        learning_rate_init: float = 1e-3,
+        learning_rate_init: float = 2e-3,
         apical_rate: float = 0.003,
         interneuron_rate: float = 0.006,
         learning_rate_decay: float | None = None,
@@ -550,7 +553,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         random_state: int | np.random.RandomState | None = None,
         beta_1: float = 0.5,
         beta_2: float = 0.999,
-        epsilon: float = 3e-5,
+        epsilon: float = 0.003,
     ) -> None:
         self.__dict__.update({k: v for k, v in locals().items() if k not in ("self", "__class__")})
 

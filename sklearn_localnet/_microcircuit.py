@@ -15,14 +15,14 @@ from scipy.special import expit
 from . import _equations as eq
 from ._step_rules import AdaptiveStep, PlainStep, add_scaled
 
+SIZE_RATE = 0.01  # at which the size of plateaus is averaged, once there are enough updates
 TRACE_RATE = 0.1  # rho, the rate at which a trace of the gain update forgets
 LEAST_SPREAD = 0.01  # part of the gain that the differences between rows are taken to have
 ENOUGH_ROWS = 10  # from which a batch tells the largest eigenvalue of its activity
 SURPRISE_FLOOR = 0.1  # the part of plasticity that a fully expected row keeps
 QUIET = 0.35  # part of the mean plateau that a row's must exceed to teach
 READOUT_PACE = 3.0  # steps of the readout, whose inputs differ in size, against the basal ones
-RECENT_PART = 1 / 9  # of all updates, over which consolidated weights are an average
-LONGEST_AVERAGE = 1000  # updates
+RECENT_PART = 1 / 5  # of all updates, over which consolidated weights are an average
 EARLY = 64  # updates after which slow variables move at every SLOW-th only
 SLOW = 4
 STEPPED = ("basal_weights", "basal_intercepts", "readout_weights", "readout_intercepts")
@@ -66,6 +66,7 @@ class Rates(NamedTuple):
     interneuron: float  # eta_q
     centering: float  # eps
     weight_decay: float  # the part of a weight lost in this step
+    span: int  # updates over which consolidated weights are an average, at most
 
 
 def orthonormal(n_rows, n_columns, rng):
@@ -209,6 +210,7 @@ class Microcircuit:
         self.input_scale = history["input_scale"]
         self.active_inputs = history["active_inputs"]
         self.n_updates = history.get("n_updates", 0)
+        self.plateau_power = history.get("plateau_power", 0.0)
         self._step = PlainStep()
         if design.solver == "adam":
             averaged = {name: weights[name] for name in own}
@@ -252,6 +254,7 @@ class Microcircuit:
             "input_scale": self.input_scale,
             "active_inputs": self.active_inputs,
             "n_updates": self.n_updates,
+            "plateau_power": self.plateau_power,
             "gain_trace": self.gain_trace,
             "back_trace": self.back_trace,
             "labile": {} if self._average is None else self._own,
@@ -390,7 +393,7 @@ class Microcircuit:
         """Eqs. (5) and (9), and the delta rule of the readout."""
         basal, intercepts, *readout = self._direction_views
         unit = self._unit
-        p *= share / unit
+        p *= share / (unit * self._plateau_size(p, share))
         if issparse(x):
             basal[...] = (x.T @ p).T
         else:
@@ -401,6 +404,15 @@ class Microcircuit:
         if readout:
             np.matmul(error.T, z, out=readout[0])
             error.sum(axis=0, out=readout[1])
+
+    def _plateau_size(self, p, share):
+        """Running root mean square of what reaches the basal synapses, for the adaptive step."""
+        if self.design.solver != "adam":
+            return 1.0
+        power = float(share[:, 0] @ np.einsum("ij,ij->i", p, p)) / self.design.n_hidden
+        rate = max(SIZE_RATE, 1 / self.n_updates)
+        self.plateau_power += rate * (power - self.plateau_power)
+        return math.sqrt(self.plateau_power) or 1.0
 
     def _taught(self, p, x, gate):
         """Plateaus and inputs of the rows that teach, where enough do not to be worth the copy."""
@@ -450,7 +462,7 @@ class Microcircuit:
             self._fade(max(0.0, 1 - rates.weight_decay) ** n_slow)
         self._step(self._labile, self._direction, segments, self.n_updates)
         if n_slow and self._average is not None:
-            self._consolidate(n_slow)
+            self._consolidate(n_slow, rates.span)
 
     def _n_slow(self):
         """How many updates slow variables take at once: one each early on, then none or `SLOW`."""
@@ -464,10 +476,10 @@ class Microcircuit:
         if not self.design.hebbian:
             self.readout_weights *= part
 
-    def _consolidate(self, n_slow):
+    def _consolidate(self, n_slow, span):
         """Let each consolidated weight follow its labile one, as an average over recent updates."""
-        span = min(max(1.0, self.n_updates * RECENT_PART), LONGEST_AVERAGE)
-        rate = min(1.0, n_slow / span)
+        recent = max(1.0, self.n_updates * RECENT_PART)
+        rate = min(1.0, n_slow / min(recent, span))
         self._average *= 1 - rate
         add_scaled(self._average, self._labile, rate)
 

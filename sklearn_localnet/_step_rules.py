@@ -28,7 +28,7 @@ class PlainStep:
         self.history = {}
 
     def __call__(self, weights, direction, segments, n_updates):
-        """Move flat ``weights`` in place; ``segments`` holds a (start, stop, rate) for each part."""
+        """Move flat ``weights`` in place; ``segments`` has a (start, stop, rate) for each part."""
         for start, stop, rate in segments:
             add_scaled(weights[start:stop], direction[start:stop], rate)
 

@@ -11,6 +11,7 @@ from ._online import BATCH, learn_rows, runs_online
 from ._step_rules import decay
 
 GAIN_ROWS = 200  # rows whose activity tells the gains at the end of an epoch
+TABLE_SPAN, STREAM_SPAN = 1000, 30  # updates that weights average over: a stream may drift
 DECAY_ROWS = 5_000  # rows up to which the decay of weights is as strong as alpha says
 
 
@@ -67,6 +68,7 @@ class Schedule(NamedTuple):
             self.interneuron_rate / divisor,
             centering,
             self.alpha * eta * size * self._need_of_decay(n_seen),
+            STREAM_SPAN if self.n_rows is None else TABLE_SPAN,
         )
 
     def _need_of_decay(self, n_seen):

@@ -21,7 +21,9 @@ from sklearn_localnet._microcircuit import (
     start_weights,
 )
 
-RATES = Rates(basal=0.03, apical=0.05, interneuron=0.07, centering=0.11, weight_decay=0.013)
+RATES = Rates(
+    basal=0.03, apical=0.05, interneuron=0.07, centering=0.11, weight_decay=0.013, span=1000
+)
 TRACE_RATE = 0.1  # rho, as algorithm.md gives it
 ROWS, FEATURES, HIDDEN, TARGETS = 11, 6, 5, 3
 
@@ -100,6 +102,7 @@ class ComposedCircuit:
         self.moments = {}
         self.n_updates = 0
         self.consolidated = self.weights
+        self.plateau_power = 0.0
 
     def learn(self, x, y, offset, share, rates):
         d, w = self.design, self.weights
@@ -141,6 +144,11 @@ class ComposedCircuit:
         dR = dQ.T
         if d.interneurons == "decoupled":
             dR = eq.pyramidal_to_interneuron_update(R, z, n, share)
+        if d.solver == "adam":
+            power = np.sum(share[:, None] * (p * slope) ** 2) / d.n_hidden
+            rate = max(0.01, 1 / self.n_updates)
+            self.plateau_power = (1 - rate) * self.plateau_power + rate * power
+            p = p / math.sqrt(self.plateau_power)
         dW1 = eq.basal_update(p, slope, x / self.unit, share)
         db1 = eq.basal_update(p, slope, np.ones((len(x), 1)), share)[:, 0]
         readout = eq.mean_outer(error, z, share)
@@ -170,21 +178,21 @@ class ComposedCircuit:
         self.trace = self.trace + TRACE_RATE * (dQ - self.trace)
         self.back_trace = self.back_trace + TRACE_RATE * (dR - self.back_trace)
         self.weights = new
-        self.consolidate(n_slow)
+        self.consolidate(n_slow, rates.span)
         return loss
 
     def n_slow(self):
-        """Updates that decay and consolidation take at once: after the 64th, four at every fourth."""
+        """Updates that decay and consolidation take at once: after the 64th, four every fourth."""
         if self.n_updates <= _microcircuit.EARLY:
             return 1
         return 4 if self.n_updates % 4 == 0 else 0
 
-    def consolidate(self, n_slow):
-        """Average over the last ninth of the updates, at most over a thousand."""
+    def consolidate(self, n_slow, span):
+        """Average over the last fifth of the updates, at most over ``span`` of them."""
         if self.design.solver == "sgd":
             self.consolidated = self.weights
             return
-        rate = min(1, n_slow / min(max(1, self.n_updates / 9), 1000))
+        rate = min(1, n_slow / min(max(1, self.n_updates / 5), span))
         old, new = self.consolidated, self.weights
         self.consolidated = {name: (1 - rate) * old[name] + rate * new[name] for name in new}
 
@@ -315,14 +323,13 @@ def test_decay_and_consolidation_take_four_updates_at_once_later_on(solver, monk
     assert_learns_as_composed(make_design(solver=solver), n_batches=21)
 
 
-def test_consolidated_weights_average_over_a_thousand_updates_at_most(monkeypatch):
+def test_consolidated_weights_average_over_a_span_of_updates_at_most():
     design = make_design(solver="adam")
     batches = make_batches(design)
     circuit = started(design, batches[0])
-    monkeypatch.setattr(_microcircuit, "LONGEST_AVERAGE", 2)
     circuit.n_updates = 63
     before = circuit.weights["basal_weights"].copy()
-    circuit.learn(*batches[0], RATES)
+    circuit.learn(*batches[0], RATES._replace(span=2))
     after = circuit.weights["basal_weights"]
     np.testing.assert_allclose(after, (before + circuit.labile["basal_weights"]) / 2, rtol=1e-12)
 
