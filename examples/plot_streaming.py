@@ -69,8 +69,8 @@ sgd = prequential(SGDClassifier(loss="log_loss", random_state=0))
 # Accuracy along the stream
 # -------------------------
 # Averages over the last 500 rows. The default step is 0.004 for the local rules and 0.001 for
-# MLPClassifier. For MLPClassifier the best of the steps is drawn as well. After each drift the curves
-# show how much has to be learnt again, and on the return to upright digits how much was kept.
+# MLPClassifier, for which the best of the steps is drawn as well. After each drift the curves show
+# how much has to be learnt again, and on the return to upright digits how much was kept.
 
 best = max(mlp, key=lambda step: mlp[step].mean())
 curves = {
@@ -99,8 +99,8 @@ ax.legend(loc="lower right", ncols=2, framealpha=1, edgecolor="none")
 # %%
 # How much the step matters
 # -------------------------
-# Dotted lines are the defaults. The local rules measure their step against the size of what a synapse
-# transmits, and depend less on it; MLPClassifier does better with a step that is tuned.
+# Dotted lines are the defaults. The local rules measure their step against the size of what a
+# synapse transmits, and depend less on it; MLPClassifier does better with a step that is tuned.
 
 fig, ax = plt.subplots(figsize=(5.5, 3.8), layout="constrained")
 for label, hits, color in (

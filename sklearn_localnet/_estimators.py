@@ -46,10 +46,10 @@ _SHARED_PARAMETERS = """hidden_layer_sizes : int or sequence of one int, default
         size of its input, and consolidates: the fitted weights are an average over the last fifth
         of all updates, at most 1,000 (30 in a stream, which may drift). "sgd" takes the plain step
         of Eqs. (5) to (9).
-    alpha : float, default=0.4
+    alpha : float, default=0.6
         Weight decay of basal and readout synapses, decoupled from the step: each update takes away
         the part ``alpha * learning_rate * batch_size / 200`` ("auto" counts as 200; a batch of a
-        stream as the rows it has). From 5,000 rows on (of the table, or of the stream so far) it
+        stream as the rows it has). From 4,000 rows on (of the table, or of the stream so far) it
         falls as one over their number. After 64 updates, four are taken at every fourth.
     batch_size : int or "auto", default="auto"
         Rows that an update averages over; 1 is the paper's online rule, "auto" is 200 or as many
@@ -237,7 +237,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         activation: Literal["relu", "identity", "tanh", "logistic"] = "relu",
         *,
         solver: Literal["adam", "sgd"] = "adam",
-        alpha: float = 0.4,
+        alpha: float = 0.6,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate_init: float = 4e-3,
         apical_rate: float = 0.003,
@@ -527,7 +527,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         activation: Literal["relu", "identity", "tanh", "logistic"] = "relu",
         *,
         solver: Literal["adam", "sgd"] = "adam",
-        alpha: float = 0.4,
+        alpha: float = 0.6,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate_init: float = 2e-3,
         apical_rate: float = 0.003,
