@@ -46,10 +46,10 @@ _SHARED_PARAMETERS = """hidden_layer_sizes : int or sequence of one int, default
         size of its input, and consolidates: the fitted weights are an average over the last fifth
         of all updates, at most 1,000 (30 in a stream, which may drift). "sgd" takes the plain step
         of Eqs. (5) to (9).
-    alpha : float, default=0.6
+    alpha : float, default={alpha}
         Weight decay of basal and readout synapses, decoupled from the step: each update takes away
         the part ``alpha * learning_rate * batch_size / 200`` ("auto" counts as 200; a batch of a
-        stream as the rows it has). From 4,000 rows on (of the table, or of the stream so far) it
+        stream as the rows it has). From 5,000 rows on (of the table, or of the stream so far) it
         falls as one over their number. After 64 updates, four are taken at every fourth.
     batch_size : int or "auto", default="auto"
         Rows that an update averages over; 1 is the paper's online rule, "auto" is 200 or as many
@@ -182,6 +182,7 @@ def _documented(**words):
     readout='"softmax"',
     modulation='"plateau"',
     rate="0.004",
+    alpha="0.4",
     readout_text='"softmax" (logistic for two classes and for labels) learns by the delta rule;',
     standardize="Whether to take the mean from the target columns",
 )
@@ -237,7 +238,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         activation: Literal["relu", "identity", "tanh", "logistic"] = "relu",
         *,
         solver: Literal["adam", "sgd"] = "adam",
-        alpha: float = 0.6,
+        alpha: float = 0.4,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate_init: float = 4e-3,
         apical_rate: float = 0.003,
@@ -481,6 +482,7 @@ def _hinge(scores):
     readout='"linear"',
     modulation="None",
     rate="0.002",
+    alpha="1.0",
     readout_text='"linear" learns by the delta rule;',
     standardize="Whether to centre and scale the target columns",
 )
@@ -527,7 +529,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         activation: Literal["relu", "identity", "tanh", "logistic"] = "relu",
         *,
         solver: Literal["adam", "sgd"] = "adam",
-        alpha: float = 0.6,
+        alpha: float = 1.0,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate_init: float = 2e-3,
         apical_rate: float = 0.003,

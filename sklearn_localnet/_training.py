@@ -12,7 +12,7 @@ from ._step_rules import decay
 
 GAIN_ROWS = 200  # rows whose activity tells the gains at the end of an epoch
 TABLE_SPAN, STREAM_SPAN = 1000, 30  # updates that weights average over: a stream may drift
-DECAY_ROWS = 4_000  # rows up to which the decay of weights is as strong as alpha says
+DECAY_ROWS = 5_000  # rows up to which the decay of weights is as strong as alpha says
 
 
 class DivergenceError(ArithmeticError):

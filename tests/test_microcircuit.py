@@ -156,7 +156,7 @@ class ComposedCircuit:
 
         n_slow = self.n_slow()
         kept = (1 - rates.weight_decay) ** n_slow
-        pace = 3 * math.sqrt(d.n_hidden) if d.solver == "adam" else 1
+        pace = 1.5 * math.sqrt(d.n_hidden) if d.solver == "adam" else 1
         new = {
             "basal_weights": kept * W1 + rates.basal / self.unit * self.step("W1", dW1),
             "basal_intercepts": b1 + rates.basal * self.step("b1", db1) * d.fit_intercept,

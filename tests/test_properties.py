@@ -284,7 +284,7 @@ def started(cls, X, y, **options):
     """A model after one update, whose adaptive steps have no history yet."""
     model = cls(6, batch_size=1000, random_state=0, **options)
     model.partial_fit(X, y, **({} if cls is LocalRuleRegressor else {"classes": np.unique(y)}))
-    for name in ("first_sum", "second_sum"):
+    for name in ("first_sum", "second_sum", "labile"):
         model._history.pop(name, None)
     return model
 

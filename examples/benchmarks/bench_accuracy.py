@@ -261,14 +261,14 @@ def read_baseline(files, args):
     return baseline
 
 
-def parse_arguments():
+def parse_arguments(description=__doc__):
     """Command line of the benchmark."""
 
     def assignment(text):
         name, _, value = text.partition("=")
         return name, ast.literal_eval(value)
 
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(description=description.split("\n\n")[0])
     parser.add_argument("--data", type=Path, help="folder of the data files")
     parser.add_argument("--part", choices=(*PARTS, "all"), default="all")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="tables or image tasks")
