@@ -102,8 +102,8 @@ def audit_locality(estimator: BaseEstimator, X: MatrixLike, y: ArrayLike) -> Loc
 
     Scalars that are broadcast to all may be used by any synapse: rates, the size of the features on
     the first batch, the running size of plateaus that adaptive steps are measured against, and with
-    ``modulation`` a gate for each row. Size and gate are held while another quantity is changed, and
-    what the gate is made of itself is listed under "gate (broadcast)". A softmax
+    ``modulation`` a gate for each row. Both are held while another quantity is changed, and what
+    the gate is made of itself is listed under "gate (broadcast)". A softmax
     readout divides by one sum over the outputs, so each of its synapses may see every prediction.
 
     Where rows are learnt one by one in blocks, inputs, targets and weights are changed inside a
