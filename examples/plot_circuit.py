@@ -57,8 +57,7 @@ MicrocircuitDisplay.from_estimator(circuit, X, y, name="before learning", **name
 # The same circuit 300 epochs later. Basal synapses have found what tells the kinds apart.
 # Inhibition takes away what the neurons say already: dendrites taper on their way down, and the
 # plateaus that are left to learn from are thin beside the apical currents. Neurons that had nothing
-# to add have fallen silent, as their weights decay, and so has an interneuron: the targets of three
-# kinds, less their mean, span two directions.
+# to add have fallen silent, as their weights decay.
 
 print(f"known after 301 epochs: {learn(circuit, 300):.0%}")
 MicrocircuitDisplay.from_estimator(circuit, X, y, name="after learning", **names)

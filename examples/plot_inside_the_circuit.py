@@ -44,7 +44,8 @@ def gains(z):
 # Inhibition also holds the gain down. It grows along every direction of the activity in which the
 # eigenvalue of mean :math:`z z^\top` exceeds one, and at equilibrium none does. Learning is faster
 # than gain control at first, so the largest gains overshoot and then come back. Ten classes, less
-# their mean, span nine directions: nine gains reach one, and the tenth has nothing to learn.
+# their mean, span nine directions: nine gains settle at one. The gain that goes its own way belongs
+# to a direction that no target drives and no interneuron sees.
 
 circuit = LocalRuleClassifier(random_state=0)
 currents = {"apical": [], "inhibition": [], "plateau": []}

@@ -87,7 +87,8 @@ class LocalityReport(NamedTuple):
         violations = [f"{row.synapse} on {row.quantity}" for row in self.violations]
         return "\n".join([*lines, f"violations: {', '.join(violations) or 'none'}"])
 
-    __repr__ = __str__
+    def __repr__(self):
+        return str(self)
 
 
 def audit_locality(estimator: BaseEstimator, X: MatrixLike, y: ArrayLike) -> LocalityReport:
