@@ -44,21 +44,19 @@ def stream():
 # %%
 # The models
 # ----------
-# All have their defaults, except that the network is told that a batch is one row: its decay of
-# weights goes by the rows that an update averages over. Its default step is made for many passes
-# over a table, so that a larger one is tried as well. river's pipelines scale the features as they
-# learn them.
+# All have their defaults. A row at a time is noisy to learn from, so a smaller step is tried for the
+# network as well. river's pipelines scale the features as they learn them.
 
 
 def network(**parameters):
     """The network as a classifier of river's."""
-    local = LocalRuleClassifier(50, batch_size=1, random_state=0, **parameters)
+    local = LocalRuleClassifier(50, random_state=0, **parameters)
     return compat.convert_sklearn_to_river(local, classes=[0, 1, 2])
 
 
 models = {
     "local rules": network(),
-    "local rules, step 0.003": network(learning_rate_init=0.003),
+    "local rules, step 0.001": network(learning_rate_init=0.001),
     "SGDClassifier": compat.convert_sklearn_to_river(
         SGDClassifier(loss="log_loss", random_state=0), classes=[0, 1, 2]
     ),
