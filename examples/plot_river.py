@@ -94,7 +94,8 @@ for name, model in models.items():
 colors = dict(
     zip(models, ["tab:blue", "tab:blue", "grey", "grey", "y", "c", "tab:red"], strict=True)
 )
-styles = dict.fromkeys(models, "-") | {"local rules": ":", "river: softmax regression": ":"}
+styles = dict.fromkeys(models, "-") | {"local rules, step 0.001": ":"}
+styles["river: softmax regression"] = ":"
 fig, (ax, bars) = plt.subplots(
     ncols=2, figsize=(11, 4.4), width_ratios=[2, 1], layout="constrained"
 )
