@@ -44,8 +44,8 @@ def stream():
 # %%
 # The models
 # ----------
-# All have their defaults. A row at a time is noisy to learn from, so a smaller step is tried for the
-# network as well. river's pipelines scale the features as they learn them.
+# All have their defaults. A row at a time is noisy to learn from, so a smaller step is tried for
+# the network as well. river's pipelines scale the features as they learn them.
 
 
 def network(**parameters):

@@ -486,13 +486,14 @@ class Microcircuit:
 
 def _packed(arrays, dtype):
     """Copies of the arrays in one flat array, as views of it by name, and their bounds."""
-    flat = np.concatenate([np.ravel(array) for array in arrays.values()]).astype(dtype, copy=False)
-    stops = np.cumsum([np.size(array) for array in arrays.values()]).tolist()
-    bounds = list(zip([0, *stops[:-1]], stops, strict=True))
-    views = {
-        name: flat[start:stop].reshape(np.shape(array))
-        for (start, stop), (name, array) in zip(bounds, arrays.items(), strict=True)
-    }
+    flat = np.empty(sum(array.size for array in arrays.values()), dtype)
+    views, bounds, start = {}, [], 0
+    for name, array in arrays.items():
+        stop = start + array.size
+        views[name] = flat[start:stop].reshape(array.shape)
+        views[name][...] = array
+        bounds.append((start, stop))
+        start = stop
     return flat, views, bounds
 
 
