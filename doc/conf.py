@@ -39,6 +39,7 @@ if os.environ.get("READTHEDOCS"):
         "numpy": ("https://numpy.org/doc/stable", None),
         "sklearn": ("https://scikit-learn.org/stable", None),
     }
+autodoc_typehints = "none"  # the docstrings say more
 nitpick_ignore_regex = [
     ("py:.*", r"(sklearn|numpy|scipy|pandas|matplotlib)\..*"),
     # from the docstrings of methods inherited from scikit-learn

@@ -1,7 +1,7 @@
 """
-=========================
+==========================
 A drifting stream in river
-=========================
+==========================
 
 `river <https://riverml.xyz>`_ learns from streams one row at a time, and its ``compat`` module
 takes in any scikit-learn estimator that has ``partial_fit``. Here
