@@ -277,17 +277,17 @@ def _change_apical_current(state):
 
 def _change_interneuron(state):
     """An interneuron that is joined to one neuron."""
-    i, l = state.at["neuron"], state.at["interneuron"]  # noqa: E741
+    i, cell = state.at["neuron"], state.at["interneuron"]
     for name in ("interneuron_weights", "gain_trace"):
-        state.arrays[name][:, l] = 0
+        state.arrays[name][:, cell] = 0
     for name in ("pyramidal_to_interneuron_weights", "back_trace"):
-        state.arrays[name][l] = 0
+        state.arrays[name][cell] = 0
     inter, back = (
         state.weights[name] for name in ("interneuron_weights", "pyramidal_to_interneuron_weights")
     )
-    inter[i, l] = back[l, i] = 0.5
+    inter[i, cell] = back[cell, i] = 0.5
     yield
-    inter[i, l] = back[l, i] = 1
+    inter[i, cell] = back[cell, i] = 1
 
 
 def _change_target(state):

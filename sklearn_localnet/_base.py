@@ -187,7 +187,7 @@ class LocalRuleEstimator(
         finally:
             if best is not None:
                 self._set_weights(best)
-                self._history = {**self._history, "labile": {}}
+                self._history = self._settled_history()
 
     def _note(self, record):
         """Write an epoch's record to the fitted attributes; its merit for stopping."""
@@ -342,6 +342,10 @@ class LocalRuleEstimator(
             epsilon=self.epsilon,
             dtype=np.dtype(dtype),
         )
+
+    def _settled_history(self):
+        """The history of a circuit whose labile weights are the fitted ones."""
+        return {**self._history, "labile": {}}
 
     def _circuit(self, design, history):
         """The circuit as the fitted attributes have it; its arrays are copies."""
@@ -509,7 +513,7 @@ class LocalRuleEstimator(
             ``plateau``, the apical less the inhibitory current, each (n_samples, n_hidden).
         """
         X = self._checked(X)
-        circuit = self._circuit(self._design(), {**self._history, "labile": {}})
+        circuit = self._circuit(self._design(), self._settled_history())
         encoded = None if y is None else self._encoded_targets(y, X.shape[0])
         with np.errstate(all="ignore"):
             parts = circuit.compartments(X.astype(circuit.design.dtype, copy=False), encoded)

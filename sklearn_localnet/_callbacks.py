@@ -13,6 +13,7 @@ except ImportError:
     def _with_callbacks(method):
         return method
 
+    # mypy sees the class of scikit-learn 1.9 as well.
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Refuses callbacks with a word on what has them."""
 

@@ -176,7 +176,8 @@ class Microcircuit:
     weights : dict of str to ndarray
         The arrays named in ``WEIGHTS``; they are copied.
     history : dict
-        What else an update needs: statistics of the inputs, ``n_updates``, traces and moments.
+        What else an update needs: statistics of the inputs, ``n_updates``, traces, moments, and
+        labile weights where ``weights`` are an average of them.
 
     Attributes
     ----------
@@ -415,7 +416,7 @@ class Microcircuit:
         return math.sqrt(self.plateau_power) or 1.0
 
     def _taught(self, p, x, gate):
-        """Plateaus and inputs of the rows that teach, where enough do not to be worth the copy."""
+        """Plateaus and inputs of the rows that teach; of all, where leaving out gains nothing."""
         rows = None if gate is None else np.flatnonzero(gate)
         if rows is None or len(rows) > 0.75 * len(p):
             return p, x
@@ -448,7 +449,8 @@ class Microcircuit:
 
         An adaptive step is measured against the size of what the synapse transmits: the features
         for basal synapses, and 1 / sqrt(k), a neuron's part in unit gain, for the readout. All
-        active inputs together may move a basal current by no more than that part.
+        active inputs together may move a basal current by no more than that part. Decay and
+        consolidation are slow, and take several updates at once later on.
         """
         eta, unit = rates.basal, self._unit
         adaptive = self.design.solver == "adam"

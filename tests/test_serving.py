@@ -142,6 +142,7 @@ def test_an_mlp_is_a_copy_that_learns_on_by_backpropagation():
 
 def test_making_an_mlp_draws_no_random_number_and_changes_nothing():
     model = classifier().fit(*table("binary"))
+    # The global generator is what must stay untouched, so the test has to use it.
     np.random.seed(0)  # noqa: NPY002
     expected = np.random.random()  # noqa: NPY002
     np.random.seed(0)  # noqa: NPY002
