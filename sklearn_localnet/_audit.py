@@ -190,7 +190,7 @@ class _State(NamedTuple):
 
 def _state(trainer, n_rows):
     """The state before up to ``n_rows`` rows, half of all at most, that move a neuron most."""
-    batch = trainer.feed.batch(slice(None))
+    batch = trainer.feed.batch(slice(0, trainer.feed.n_rows))
     u, z = trainer.circuit.activity(batch.x)
     function, derivative = ACTIVATIONS[trainer.circuit.design.activation]
     excitable = np.abs(z) * derivative(function(u))
@@ -209,10 +209,15 @@ class _Rows:
     running = False
 
     def __init__(self, state, template):
-        self.X, self.y, self.template = state.x, state.y, template
+        self.x, self.y, self.template = state.x, state.y, template
 
-    def batch(self, rows):
-        x, y = self.X[rows], self.y[rows]
+    def follow(self, order):
+        self._order = np.arange(len(self.y)) if order is None else order
+        self.n_rows = len(self._order)
+
+    def batch(self, part):
+        rows = self._order[part]
+        x, y = self.x[rows], self.y[rows]
         x = csr_array(x) if issparse(self.template.x) else x
         share = np.full(len(y), 1 / len(y), y.dtype)
         return self.template._replace(x=x, y=y, share=share, weight=float(len(y)))

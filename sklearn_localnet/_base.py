@@ -12,6 +12,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -465,7 +466,8 @@ class LocalRuleEstimator(
     def _by_chunks(self, function, X, rows=None):
         """``function`` of the rows of X, a bounded number of rows at a time."""
         n_rows = X.shape[0] if rows is None else len(rows)
-        size = max(1, FORWARD_NUMBERS // max(X.shape[1], len(self.basal_weights_)))
+        width = X.nnz // max(1, X.shape[0]) if issparse(X) else X.shape[1]
+        size = max(1, FORWARD_NUMBERS // max(width, len(self.basal_weights_)))
         with np.errstate(all="ignore"):
             if n_rows <= size:
                 return _finite(function(X if rows is None else X[rows]))

@@ -13,6 +13,7 @@ from ._step_rules import decay
 GAIN_ROWS = 200  # rows whose activity tells the gains at the end of an epoch
 TABLE_SPAN, STREAM_SPAN = 1000, 30  # updates that weights average over: a stream may drift
 DECAY_ROWS = 5_000  # rows up to which the decay of weights is as strong as alpha says
+TURNED_NUMBERS = 1_000_000  # numbers of a matrix stored by columns that are held as rows
 
 
 class DivergenceError(ArithmeticError):
@@ -77,11 +78,11 @@ class Schedule(NamedTuple):
 
 
 class Feed:
-    """Rows of a table as batches in the precision of training.
+    """Rows of a table, in an order, as batches in the precision of training.
 
     Parameters
     ----------
-    X : (N, m) array or CSR matrix
+    X : (N, m) array, CSR or CSC matrix
     codes : array with N rows
         Targets as the encoder's ``codes`` gives them.
     encoder, statistics
@@ -98,9 +99,16 @@ class Feed:
         self.dtype = dtype
         self._buffer = np.empty((0, X.shape[1]), dtype)
         self._takes = not issparse(X) and X.dtype == dtype and X.flags.c_contiguous
+        self.follow(None)
 
-    def batch(self, rows):
-        """The rows named by an index array or a slice, as a Batch."""
+    def follow(self, order):
+        """Go through the rows of an index array, or, for None, through all as they stand."""
+        self._order, self._turned, self._first = order, None, 0
+        self.n_rows = self.X.shape[0] if order is None else len(order)
+
+    def batch(self, part):
+        """The rows at these places of the order (a slice from start to stop), as a Batch."""
+        rows = self._rows(part)
         columns = self.encoder.columns(self.codes[rows])
         if self.weights is None:
             weight = float(len(columns))
@@ -112,11 +120,15 @@ class Feed:
             self.statistics.include(columns, share, weight)
         y = self.statistics.encode(columns).astype(self.dtype)
         offset = self.statistics.mean.astype(self.dtype)
-        return Batch(self._inputs(rows), y, offset, share.astype(self.dtype), weight)
+        return Batch(self._inputs(part, rows), y, offset, share.astype(self.dtype), weight)
 
-    def _inputs(self, rows):
+    def _rows(self, part):
+        return part if self._order is None else self._order[part]
+
+    def _inputs(self, part, rows):
         if issparse(self.X):
-            return self.X[rows].astype(self.dtype)
+            x = self._turn(part) if self.X.format == "csc" else self.X[rows]
+            return x.astype(self.dtype, copy=False)
         if isinstance(rows, slice):
             return np.asarray(self.X[rows], dtype=self.dtype)
         if len(self._buffer) < len(rows):
@@ -126,6 +138,16 @@ class Feed:
             return np.take(self.X, rows, axis=0, out=x, mode="clip")
         x[...] = self.X[rows]
         return x
+
+    def _turn(self, part):
+        """Rows of a CSC matrix; many ahead are turned at once, as each turn reads all of it."""
+        held = 0 if self._turned is None else self._turned.shape[0]
+        if not self._first <= part.start <= part.stop <= self._first + held:
+            self._turned = None  # before the next rows take as much
+            ahead = self.X.shape[0] * TURNED_NUMBERS // max(self.X.shape[0], self.X.nnz)
+            ahead = slice(part.start, max(part.stop, part.start + ahead))
+            self._first, self._turned = part.start, self.X[self._rows(ahead)].tocsr()
+        return self._turned[part.start - self._first : part.stop - self._first]
 
 
 class Trainer:
@@ -150,13 +172,14 @@ class Trainer:
 
     def sweep(self, rows=None):
         """One pass over ``rows`` (an index array; None for all as they stand); the mean loss."""
-        n_rows = self.feed.X.shape[0] if rows is None else len(rows)
+        self.feed.follow(rows)
+        n_rows = self.feed.n_rows
         total = weight = 0.0
         first = 0
         while first < n_rows:
             online = self._runs_online()
             part = slice(first, min(first + (BATCH if online else self.batch_size), n_rows))
-            batch = self.feed.batch(part if rows is None else rows[part])
+            batch = self.feed.batch(part)
             if batch.weight > 0:
                 total += (self._learn_rows if online else self._learn)(batch) * batch.weight
                 weight += batch.weight
@@ -164,16 +187,15 @@ class Trainer:
         self._check_weights()
         return total / weight if weight else 0.0
 
-    def gains(self, rows=None):
-        """Eigenvalues of mean z z^T that the interneurons see, from the last rows of a sweep.
+    def gains(self):
+        """Eigenvalues of mean z z^T that the interneurons see, from the last rows of the sweep.
 
         Where the last batch was too small to tell, these rows are shown to the circuit once more.
         """
-        n_rows = self.feed.X.shape[0] if rows is None else len(rows)
+        n_rows = self.feed.n_rows
         z, share = self.circuit.recent
         if len(z) < min(GAIN_ROWS, n_rows):
-            part = slice(max(0, n_rows - GAIN_ROWS), n_rows)
-            batch = self.feed.batch(part if rows is None else rows[part])
+            batch = self.feed.batch(slice(max(0, n_rows - GAIN_ROWS), n_rows))
             z, share = self.circuit.activity(batch.x)[1], batch.share
         return gain_spectrum(z, share, self.circuit.interneuron_weights)
 
@@ -237,7 +259,7 @@ def epochs(trainer, rows, shuffle, rng, score=None):
             rows = rng.permutation(trainer.feed.X.shape[0] if rows is None else rows)
         loss = trainer.sweep(rows)
         validation_score = None if score is None else score(trainer.circuit)
-        yield Record(loss, trainer.gains(rows), validation_score, trainer.n_seen)
+        yield Record(loss, trainer.gains(), validation_score, trainer.n_seen)
 
 
 class Patience:

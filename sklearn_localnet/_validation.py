@@ -154,7 +154,7 @@ def _is_plain(array, kinds):
 
 
 def check_features(estimator, X, reset):
-    """X as an array or CSR matrix of real numbers of any dtype, without a copy where it is one."""
+    """X as an array, CSR or CSC matrix of real numbers, without a copy where it is one."""
     if not reset and _is_plain(X, "f") and X.ndim == 2:
         # What scikit-learn would find, at a tenth of the time that a single row costs there.
         named = hasattr(estimator, "feature_names_in_")
@@ -164,8 +164,7 @@ def check_features(estimator, X, reset):
         X = validate_data(estimator, X, reset=reset, accept_sparse=("csr", "csc"), dtype="numeric")
     if X.dtype.kind not in "fiub":
         raise ValueError(f"X must hold real numbers, got dtype {X.dtype}.")
-    # Batches are rows, so a matrix stored by columns is turned once.
-    return X.tocsr() if issparse(X) else np.asarray(X)
+    return X if issparse(X) else np.asarray(X)
 
 
 def check_targets(estimator, y, n_rows, regression, reset):
