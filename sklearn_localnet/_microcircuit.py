@@ -21,6 +21,7 @@ LEAST_SPREAD = 0.01  # part of the gain that the differences between rows are ta
 ENOUGH_ROWS = 10  # from which a batch tells the largest eigenvalue of its activity
 SURPRISE_FLOOR = 0.1  # the part of plasticity that a fully expected row keeps
 QUIET = 0.35  # part of the mean plateau that a row's must exceed to teach
+SMALLEST = 1000  # size of features, in least normal numbers; weights are about one over it
 READOUT_PACE = 1.5  # steps of the readout, whose inputs differ in size, against the basal ones
 RECENT_PART = 1 / 5  # of all updates, over which consolidated weights are an average
 EARLY = 64  # updates after which slow variables move at every SLOW-th only
@@ -94,12 +95,13 @@ def start_weights(design, x, y, share, rng):
     if design.interneurons == "decoupled":
         back = inter.T + spread / np.sqrt(k) * rng.standard_normal(inter.T.shape)
     scale, active = input_statistics(x, share)
-    if not scale < np.sqrt(np.finfo(design.dtype).max):
+    limits = np.finfo(design.dtype)
+    if scale and not SMALLEST * limits.tiny < scale < np.sqrt(limits.max):
         raise ValueError(
-            f"X holds values too large to learn from, of root mean square {scale:.3g}: scale the "
-            "features, for instance with StandardScaler."
+            f"X holds values too {'small' if scale < 1 else 'large'} to learn from, of root mean "
+            f"square {scale:.3g}: scale the features, for instance with StandardScaler."
         )
-    basal = rng.standard_normal((k, m)) / (np.sqrt(m) * scale)
+    basal = rng.standard_normal((k, m)) / (np.sqrt(m) * (scale or 1.0))
     z = eq.ACTIVATIONS[design.activation].function(x @ basal.T)
     mean_activity = share @ z if design.centered else np.zeros(k)
     gain = float(k)
@@ -126,13 +128,13 @@ def start_weights(design, x, y, share, rng):
 def input_statistics(x, share):
     """Size of the features in a batch, and how many of them are active at a time.
 
-    The root of the mean square x (1 where all are zero), and (mean |x|_1)^2 / mean |x|_2^2, which
-    is m for features of one size and the number of non-zeros for sparse ones.
+    The root of the mean square x, and (mean |x|_1)^2 / mean |x|_2^2, which is m for features of one
+    size and the number of non-zeros for sparse ones (1 where all are zero).
     """
     magnitude = abs(x).astype(np.float64)
     largest = magnitude.max()
     if largest == 0:
-        return 1.0, 1.0
+        return 0.0, 1.0
     magnitude = magnitude / largest
     square = magnitude.multiply(magnitude) if issparse(x) else magnitude**2
     sums, squares = (np.asarray(part.sum(axis=1)).ravel() for part in (magnitude, square))
@@ -261,6 +263,19 @@ class Microcircuit:
             "labile": {} if self._average is None else self._own,
             **self._step.history,
         }
+
+    def widen(self, x, share, part):
+        """Take the size of inputs from these rows too, where they are this ``part`` of all so far.
+
+        Basal weights keep what they are in units of it, so the first row does not decide for all.
+        """
+        size = input_statistics(x, share)[0]
+        before = self._unit
+        self.input_scale = math.hypot(
+            math.sqrt(1 - part) * self.input_scale, math.sqrt(part) * size
+        )
+        for weights in (self._own, self._consolidated):
+            weights["basal_weights"] *= before / self._unit
 
     def activity(self, x):
         """Basal current W1 x and activity z as the rest of the circuit sees it, shapes (B, k)."""
@@ -427,7 +442,7 @@ class Microcircuit:
     @property
     def _unit(self):
         """Size of an input for the adaptive step; the plain step takes inputs as they are."""
-        return self.input_scale if self.design.solver == "adam" else 1.0
+        return self.input_scale or 1.0 if self.design.solver == "adam" else 1.0
 
     def _change_targets_and_gain(self, z, y, share, rates):
         """Eqs. (6), (7), (21), (22) and the traces; ``y`` comes with its shares."""

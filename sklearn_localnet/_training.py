@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-from ._microcircuit import Rates, gain_spectrum
+from ._microcircuit import ENOUGH_ROWS, Rates, gain_spectrum
 from ._online import BATCH, learn_rows, runs_online
 from ._step_rules import decay
 
@@ -208,6 +208,9 @@ class Trainer:
     def _learn(self, batch):
         if self.circuit is None:
             self.circuit = self.start(batch.x, batch.y, batch.share)
+        elif self.schedule.adaptive and self.n_seen < ENOUGH_ROWS:
+            part = len(batch.y) / (self.n_seen + len(batch.y))
+            self.circuit.widen(batch.x, batch.share, part)
         # The rows of a table weigh as much in one batch as in another, however few are left for it.
         size = len(batch.y) if self.schedule.n_rows is None else self.batch_size
         rates = self.schedule.rates(self.n_seen, self.circuit.n_updates, size)

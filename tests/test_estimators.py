@@ -2,11 +2,12 @@
 
 import itertools
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.sparse import csc_array, csr_array, csr_matrix
+from scipy.sparse import csc_array, csr_array, csr_matrix, issparse
 from sklearn.datasets import (
     load_breast_cancer,
     load_diabetes,
@@ -277,6 +278,41 @@ def test_sparse_input_is_learnt_as_dense_input_is(digits, make):
     assert_allclose(sparse.basal_weights_, dense.basal_weights_, atol=1e-6)
     assert_allclose(sparse.predict_proba(make(X)), dense.predict_proba(X), atol=1e-6)
     assert_allclose(sparse.transform(make(X)), dense.transform(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("held", [1, 20_000, 10**9])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_columns_turned_in_parts_are_learnt_as_rows_are(digits, held, early_stopping, monkeypatch):
+    X, y = digits
+    monkeypatch.setattr("sklearn_localnet._training.TURNED_NUMBERS", held)
+    models = {}
+    for make in (csr_array, csc_array):
+        model = LocalRuleClassifier(10, random_state=0, max_iter=3, early_stopping=early_stopping)
+        models[make] = model.fit(make(X), y)
+        model.set_params(early_stopping=False).partial_fit(make(X), y)
+    assert_same_state(models[csc_array], models[csr_array])
+    assert models[csc_array].loss_curve_ == models[csr_array].loss_curve_
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("make", [np.asarray, np.asfortranarray, csr_array, csc_array])
+def test_no_input_is_copied_as_a_whole(make, early_stopping, monkeypatch):
+    monkeypatch.setattr("sklearn_localnet._training.TURNED_NUMBERS", 100_000)
+    monkeypatch.setattr("sklearn_localnet._base.FORWARD_NUMBERS", 100_000)
+    rng = np.random.default_rng(0)
+    X = np.zeros((10_000, 500), np.float32)
+    X[:, ::5] = rng.standard_normal((10_000, 100))
+    X, y = make(X), np.arange(10_000) % 10
+    size = X.data.nbytes + (X.indices.nbytes if issparse(X) else 0)
+    model = LocalRuleClassifier(10, max_iter=1, early_stopping=early_stopping, random_state=0)
+    tracemalloc.start()
+    try:
+        model.fit(X, y).predict(X)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    print("PEAK", peak/size, size)
+    assert peak < 0.6 * size
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.uint8, np.int64, bool, ">f8"])

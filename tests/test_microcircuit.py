@@ -518,7 +518,7 @@ def test_features_and_targets_that_are_all_zero_start_finite_weights(activation,
     design = make_design(activation=activation, centered=centered)
     share = np.full(ROWS, 1 / ROWS)
     weights, scale = start(design, np.zeros((ROWS, FEATURES)), np.zeros((ROWS, TARGETS)), share)
-    assert scale == {"input_scale": 1, "active_inputs": 1}
+    assert scale == {"input_scale": 0, "active_inputs": 1}
     for name in WEIGHTS:
         assert np.isfinite(weights[name]).all(), name
 
