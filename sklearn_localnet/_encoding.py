@@ -71,8 +71,8 @@ class LabelEncoder:
     def _indices(self, y):
         y = y if y.ndim == 1 else column_or_1d(y, warn=True)
         try:
-            codes = np.searchsorted(self.classes, y)
-            known = self.classes[np.minimum(codes, len(self.classes) - 1)] == y
+            codes = np.searchsorted(self.classes[:-1], y)  # what is beyond all counts as the last
+            known = self.classes[codes] == y
         except TypeError:
             known = np.zeros(len(y), dtype=bool)
         if not np.all(known):

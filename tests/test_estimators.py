@@ -311,7 +311,6 @@ def test_no_input_is_copied_as_a_whole(make, early_stopping, monkeypatch):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    print("PEAK", peak/size, size)
     assert peak < 0.6 * size
 
 
