@@ -372,11 +372,14 @@ class LocalRuleEstimator(
             self.solver == "adam",
             n_rows,
         )
-        running = n_rows is None and bool(self.standardize_targets)
-        feed = Feed(X, codes, encoder, self._statistics(), weights, running, design.dtype)
+        statistics, standardize = self._statistics(), bool(self.standardize_targets)
+        running = n_rows is None and standardize
+        known = n_rows is not None and standardize and design.output != "identity"
+        feed = Feed(X, codes, encoder, statistics, weights, running, design.dtype)
 
         def start(x, y, share):
-            return Microcircuit.start(design, x, y, share, np.random.default_rng(seed))
+            rng, chances = np.random.default_rng(seed), statistics.mean if known else None
+            return Microcircuit.start(design, x, y, share, rng, chances)
 
         circuit = self._circuit(design, self._history) if hasattr(self, "basal_weights_") else None
         return Trainer(feed, schedule, design.batch_size, circuit, start, self.t_)

@@ -286,6 +286,11 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         Chunks that are multiples of the batch size give the same weights as the whole, to the bit;
         the published one-row rule (`PUBLISHED`), which is computed by blocks of rows, to rounding.
 
+        Adaptive steps are measured against the size of the features in the first batch, or in the
+        first ten rows where batches are smaller. A stream whose later rows are many times as large
+        may raise DivergenceError, and one whose later rows are far smaller learns slowly: scale
+        the features.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -571,6 +576,11 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
 
         Chunks that are multiples of the batch size give the same weights as the whole, to the bit;
         the published one-row rule (`PUBLISHED`), which is computed by blocks of rows, to rounding.
+
+        Adaptive steps are measured against the size of the features in the first batch, or in the
+        first ten rows where batches are smaller. A stream whose later rows are many times as large
+        may raise DivergenceError, and one whose later rows are far smaller learns slowly: scale
+        the features.
 
         Parameters
         ----------

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import qr
 from scipy.sparse import issparse
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from . import _equations as eq
 from ._step_rules import AdaptiveStep, PlainStep, add_scaled
@@ -23,6 +23,7 @@ SURPRISE_FLOOR = 0.1  # the part of plasticity that a fully expected row keeps
 QUIET = 0.35  # part of the mean plateau that a row's must exceed to teach
 SMALLEST = 1000  # size of features, in least normal numbers; weights are about one over it
 READOUT_PACE = 1.5  # steps of the readout, whose inputs differ in size, against the basal ones
+RAREST = 0.001  # least chance that a label starts with
 RECENT_PART = 1 / 5  # of all updates, over which consolidated weights are an average
 EARLY = 64  # updates after which slow variables move at every SLOW-th only
 SLOW = 4
@@ -77,13 +78,14 @@ def orthonormal(n_rows, n_columns, rng):
     return frame if n_rows >= n_columns else frame.T
 
 
-def start_weights(design, x, y, share, rng):
+def start_weights(design, x, y, share, rng, chances=None):
     """Weights near the equilibrium of the gain control, and statistics of the inputs.
 
     Apical and interneuron synapses start with singular values at the spread of the targets, which
     is where Sec. A has them when the target is predictable, in random directions that they share.
     Basal synapses start random, scaled so that the largest eigenvalue of mean z z^T is one (its
-    trace, for features of unit size, where batches have too few rows to tell).
+    trace, for features of unit size, where batches have too few rows to tell). The readout starts
+    with the ``chances`` of labels, where these are known.
     """
     k, m, n, n_inter = design.n_hidden, design.n_features, design.n_targets, design.n_interneurons
     spread = np.sqrt(share @ np.mean(y.astype(np.float64) ** 2, axis=1)) or 0.5
@@ -113,7 +115,7 @@ def start_weights(design, x, y, share, rng):
         "basal_weights": basal / np.sqrt(gain),
         "basal_intercepts": np.zeros(k),
         "readout_weights": np.zeros((n, k)),
-        "readout_intercepts": np.zeros(n),
+        "readout_intercepts": np.zeros(n) if chances is None else log_odds(chances, design.output),
         "apical_weights": apical,
         "interneuron_weights": inter,
         "pyramidal_to_interneuron_weights": back,
@@ -236,9 +238,9 @@ class Microcircuit:
         return {name: own[name] if name in own else tied[name] for name in WEIGHTS}
 
     @classmethod
-    def start(cls, design, x, y, share, rng):
+    def start(cls, design, x, y, share, rng, chances=None):
         """A new circuit near equilibrium for the first batch (x, y)."""
-        return cls(design, *start_weights(design, x, y, share, rng))
+        return cls(design, *start_weights(design, x, y, share, rng, chances))
 
     @property
     def labile(self):
@@ -522,3 +524,9 @@ def probabilities(scores, output):
     np.exp(chance, out=chance)
     chance /= chance.sum(axis=1, keepdims=True)
     return chance
+
+
+def log_odds(chances, output):
+    """Scores that `probabilities` turns into these chances (n,), kept off 0 and 1."""
+    chances = np.clip(chances, RAREST, 1 - RAREST)
+    return logit(chances) if output == "logistic" else np.log(chances)

@@ -267,6 +267,26 @@ def test_large_inputs_are_predicted_in_parts_as_at_once(digits, monkeypatch):
     assert_allclose(model.predict_proba(X), whole, rtol=1e-6)
 
 
+@pytest.mark.parametrize("first", [0.0, 1e-12, 1e-2])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("cls", [LocalRuleClassifier, LocalRuleRegressor])
+def test_a_small_first_row_does_not_spoil_a_stream(cls, scale, first):
+    X = scale * np.random.default_rng(0).standard_normal((2000, 10))
+    X[0] *= first
+    y = (X[:, 0] + X[:, 1] > 0).astype(int)
+    classes = {"classes": [0, 1]} if cls is LocalRuleClassifier else {}
+    model = cls(30, batch_size=1, random_state=0).partial_fit(X, y, **classes)
+    assert np.mean((model.predict(X) > 0.5) == y) > 0.9
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 10])
+def test_the_size_of_inputs_is_that_of_the_first_ten_rows_or_the_first_batch(batch_size):
+    X = np.random.default_rng(0).standard_exponential((60, 4))
+    model = LocalRuleRegressor(5, batch_size=batch_size, random_state=0).partial_fit(X, X[:, 0])
+    seen = X[: batch_size * -(-10 // batch_size)]
+    assert model._history["input_scale"] == pytest.approx(np.sqrt(np.mean(seen**2)))
+
+
 # Inputs
 
 

@@ -542,6 +542,18 @@ def test_every_feature_of_one_size_and_every_nonzero_of_a_sparse_row_is_active()
 
 
 @pytest.mark.parametrize("output", ["softmax", "logistic"])
+def test_a_readout_starts_with_the_chances_it_is_told(output):
+    design = make_design(output=output)
+    x, y, _, share = make_batches(design)[0]
+    chances = np.random.default_rng(0).dirichlet(np.ones(TARGETS))
+    weights, _ = start_weights(design, x, y, share, np.random.default_rng(0), chances)
+    expected = softmax_or_logistic(weights["readout_intercepts"][None], output)[0]
+    np.testing.assert_allclose(expected, chances, rtol=1e-12)
+    never = start_weights(design, x, y, share, np.random.default_rng(0), np.eye(TARGETS)[0])[0]
+    assert np.isfinite(never["readout_intercepts"]).all()
+
+
+@pytest.mark.parametrize("output", ["softmax", "logistic"])
 def test_probabilities_of_any_scores_are_finite(output):
     scores = np.array([[-1e4, 0.0, 1e4], [3.0, 3.0, 3.0], [1.0, 2.0, 4.0]])
     chance = probabilities(scores.copy(), output)

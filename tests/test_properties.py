@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, reject
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csc_array, csr_array, csr_matrix, issparse
+from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 
 from sklearn_localnet import DivergenceError, LocalRuleClassifier, LocalRuleRegressor
@@ -181,8 +182,12 @@ def test_a_classifier_of_what_the_features_tell_does_no_worse_than_the_most_freq
 
 
 @given(tables(balances=[0.2, 1.0, 10.0]))
-def test_a_classifier_takes_labels_that_the_features_do_not_tell(table):
-    check_chances(LocalRuleClassifier(20, random_state=0).fit(table.X, table.labels), table.X)
+def test_a_classifier_of_labels_by_chance_does_no_worse_than_guessing_how_frequent_they_are(table):
+    """In log loss, which training lowers: its least value may have a row more that is wrong."""
+    model = LocalRuleClassifier(20, random_state=0).fit(table.X, table.labels)
+    chance, _ = check_chances(model, table.X)
+    frequent = np.bincount(table.labels) / len(table.labels)
+    assert log_loss(table.labels, chance) <= -frequent @ np.log(frequent) * 1.02
 
 
 @given(tables())
@@ -358,10 +363,7 @@ def test_a_stream_in_chunks_is_the_whole_to_the_bit(table, batch_size, lengths, 
         classes = {} if cls is LocalRuleRegressor else {"classes": np.unique(y)}
         whole = cls(5, batch_size=batch_size, dtype=dtype, random_state=0)
         parts = copy.deepcopy(whole)
-        try:
-            whole.partial_fit(X, y, **classes)
-        except DivergenceError:  # rows that a small first batch did not foretell
-            reject()
+        whole.partial_fit(X, y, **classes)
         for first, stop in pairwise(edges):
             parts.partial_fit(X[first:stop], y[first:stop], **classes)
         assert_same_state(parts, whole)
