@@ -101,9 +101,9 @@ def audit_locality(estimator: BaseEstimator, X: MatrixLike, y: ArrayLike) -> Loc
     interneuron that inhibits one neuron. Updates that differ by a bit depend on the quantity.
     "its own" is what belongs to the cells that the synapse joins, "another" what belongs to others.
 
-    Scalars that are broadcast to all may be used by any synapse: rates, the size of the features on
-    the first batch, the running size of plateaus that adaptive steps are measured against, and with
-    ``modulation`` a gate for each row. Both are held while another quantity is changed, and what
+    Scalars that are broadcast to all may be used by any synapse: rates, the size of the features in
+    the first rows and the running size of plateaus, which adaptive steps are measured against, and
+    with ``modulation`` a gate for each row. All are held while another quantity is changed, and what
     the gate is made of itself is listed under "gate (broadcast)". A softmax
     readout divides by one sum over the outputs, so each of its synapses may see every prediction.
 
@@ -226,8 +226,8 @@ class _Rows:
 def _train(trainer, state, gate=None, sweeps=(None,)):
     """Arrays after the training code went over the rows of a state, and the gate of these rows.
 
-    A ``gate`` that is given is broadcast in place of the circuit's own; the running size of
-    plateaus is held.
+    A ``gate`` that is given is broadcast in place of the circuit's own; the running sizes of inputs
+    and plateaus are held.
     """
     circuit = Microcircuit(trainer.circuit.design, state.weights, state.history)
     made, gates = circuit._gate, []
@@ -238,7 +238,7 @@ def _train(trainer, state, gate=None, sweeps=(None,)):
 
     circuit._gate = held
     size = float(circuit._plateau_size(np.zeros((1, 1)), np.zeros((1, 1))))
-    circuit._plateau_size = lambda *_: size
+    circuit._plateau_size, circuit.widen = lambda *_: size, lambda *_: None
     feed = _Rows(state, trainer.feed.batch(slice(0, 1)))
     learner = Trainer(feed, trainer.schedule, trainer.batch_size, circuit, None, trainer.n_seen)
     for rows in sweeps:

@@ -255,11 +255,13 @@ class Trainer:
 def epochs(trainer, rows, shuffle, rng, score=None):
     """Yield a Record for each pass over ``rows`` (an index array, or None for all as they stand).
 
-    ``score(circuit)`` gives the validation score.
+    The index array is shuffled in place. ``score(circuit)`` gives the validation score.
     """
+    if shuffle and rows is None:
+        rows = np.arange(trainer.feed.n_rows)
     while True:
         if shuffle:
-            rows = rng.permutation(trainer.feed.X.shape[0] if rows is None else rows)
+            rng.shuffle(rows)
         loss = trainer.sweep(rows)
         validation_score = None if score is None else score(trainer.circuit)
         yield Record(loss, trainer.gains(), validation_score, trainer.n_seen)

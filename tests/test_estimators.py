@@ -279,6 +279,18 @@ def test_a_small_first_row_does_not_spoil_a_stream(cls, scale, first):
     assert np.mean((model.predict(X) > 0.5) == y) > 0.9
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("ends", ["small", "large"])
+def test_features_at_the_ends_of_the_precision_are_refused_by_name(ends, dtype):
+    size = np.finfo(dtype).tiny if ends == "small" else np.finfo(dtype).max / 10
+    X = size * np.random.default_rng(0).uniform(0.5, 1, (50, 3))
+    model = LocalRuleRegressor(5, dtype=dtype)
+    for method in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match=f"X holds values too {ends}.*StandardScaler"):
+            method(X, np.arange(50) % 2)
+    assert not hasattr(model, "basal_weights_")
+
+
 @pytest.mark.parametrize("batch_size", [1, 3, 10])
 def test_the_size_of_inputs_is_that_of_the_first_ten_rows_or_the_first_batch(batch_size):
     X = np.random.default_rng(0).standard_exponential((60, 4))

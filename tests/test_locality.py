@@ -208,6 +208,13 @@ def test_sparse_tables_labels_and_binary_targets_are_audited_too(table, changes)
     assert audit_locality(model, X, Y[:, 0]).violations == []
 
 
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_a_table_too_short_to_tell_the_size_of_inputs_is_audited_too(table, batch_size):
+    X, Y = table
+    model, y = make(LocalRuleClassifier, Y[:6], batch_size=batch_size)
+    assert audit_locality(model, X[:6], y).violations == []
+
+
 def test_the_estimator_is_left_as_it_is(table):
     model, y = make(LocalRuleClassifier, table[1])
     audit_locality(model, table[0], y)
