@@ -103,9 +103,9 @@ def audit_locality(estimator: BaseEstimator, X: MatrixLike, y: ArrayLike) -> Loc
 
     Scalars that are broadcast to all may be used by any synapse: rates, the size of the features in
     the first rows and the running size of plateaus, which adaptive steps are measured against, and
-    with ``modulation`` a gate for each row. All are held while another quantity is changed, and what
-    the gate is made of itself is listed under "gate (broadcast)". A softmax
-    readout divides by one sum over the outputs, so each of its synapses may see every prediction.
+    with ``modulation`` a gate for each row. They are held while another quantity is changed, and
+    what the gate is made of itself is listed under "gate (broadcast)". A softmax readout divides by
+    one sum over the outputs, so each of its synapses may see every prediction.
 
     Where rows are learnt one by one in blocks, inputs, targets and weights are changed inside a
     block and the rest in a block of one row, and a block must give, to rounding, the weights that

@@ -154,7 +154,7 @@ def _is_plain(array, kinds):
 
 
 def check_features(estimator, X, reset):
-    """X as an array, CSR or CSC matrix of real numbers, without a copy where it is one."""
+    """X as an array, CSR or CSC matrix of any real dtype, without a copy where it is one."""
     if not reset and _is_plain(X, "f") and X.ndim == 2:
         # What scikit-learn would find, at a tenth of the time that a single row costs there.
         named = hasattr(estimator, "feature_names_in_")

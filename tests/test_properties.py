@@ -183,11 +183,11 @@ def test_a_classifier_of_what_the_features_tell_does_no_worse_than_the_most_freq
 
 @given(tables(balances=[0.2, 1.0, 10.0]))
 def test_a_classifier_of_labels_by_chance_does_no_worse_than_guessing_how_frequent_they_are(table):
-    """In log loss, which training lowers: its least value may have a row more that is wrong."""
+    """In log loss, which training lowers; where it is least, more rows may be wrong."""
     model = LocalRuleClassifier(20, random_state=0).fit(table.X, table.labels)
     chance, _ = check_chances(model, table.X)
     frequent = np.bincount(table.labels) / len(table.labels)
-    assert log_loss(table.labels, chance) <= -frequent @ np.log(frequent) * 1.02
+    assert log_loss(table.labels, chance) <= -frequent @ np.log(frequent) * 1.001
 
 
 @given(tables())
