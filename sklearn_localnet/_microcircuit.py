@@ -19,6 +19,7 @@ SIZE_RATE = 0.01  # at which the size of plateaus is averaged, once there are en
 TRACE_RATE = 0.1  # rho, the rate at which a trace of the gain update forgets
 LEAST_SPREAD = 0.01  # part of the gain that the differences between rows are taken to have
 ENOUGH_ROWS = 10  # from which a batch tells the largest eigenvalue of its activity
+LINEAR_START = 0.01  # part of the gain at which linear neurons start to learn row by row
 SURPRISE_FLOOR = 0.1  # the part of plasticity that a fully expected row keeps
 QUIET = 0.35  # part of the mean plateau that a row's must exceed to teach
 SMALLEST = 1000  # size of features, in least normal numbers; weights are about one over it
@@ -84,8 +85,10 @@ def start_weights(design, x, y, share, rng, chances=None):
     Apical and interneuron synapses start with singular values at the spread of the targets, which
     is where Sec. A has them when the target is predictable, in random directions that they share.
     Basal synapses start random, scaled so that the largest eigenvalue of mean z z^T is one (its
-    trace, for features of unit size, where batches have too few rows to tell). The readout starts
-    with the ``chances`` of labels, where these are known.
+    trace, for features of unit size, where batches have too few rows to tell). Linear neurons that
+    learn from so few rows start smaller: what chance put into their weights hardly fades where
+    inputs hardly vary, and targets give them their directions. The readout starts with the
+    ``chances`` of labels, where these are known.
     """
     k, m, n, n_inter = design.n_hidden, design.n_features, design.n_targets, design.n_interneurons
     spread = np.sqrt(share @ np.mean(y.astype(np.float64) ** 2, axis=1)) or 0.5
@@ -111,6 +114,8 @@ def start_weights(design, x, y, share, rng, chances=None):
         centred, whole = (_largest_gain(part, share) for part in (z - mean_activity, z))
         # Where rows hardly differ, what is left of them without their mean is rounding.
         gain = max(centred, LEAST_SPREAD * whole) or gain
+    elif design.activation == "identity":
+        gain /= LINEAR_START
     weights = {
         "basal_weights": basal / np.sqrt(gain),
         "basal_intercepts": np.zeros(k),

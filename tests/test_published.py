@@ -210,10 +210,12 @@ def test_published_names_parameters_of_the_estimator(kind):
     assert set(PUBLISHED) <= set(kind().get_params())
 
 
-def test_published_circuit_reaches_the_reduced_rank_optimum():
+@pytest.mark.parametrize("n_weak", [0, 200])
+def test_published_circuit_reaches_the_reduced_rank_optimum(n_weak):
     rng = np.random.default_rng(1)
-    X = rng.standard_normal((20_000, 5))
-    signal = X @ rng.standard_normal((5, 3)) / 2
+    strong = rng.standard_normal((20_000, 5))
+    X = np.hstack([strong, 0.1 * rng.standard_normal((len(strong), n_weak))])
+    signal = strong @ rng.standard_normal((5, 3)) / 2
     Y = signal + 0.3 * rng.standard_normal(signal.shape)
     model = make(
         LocalRuleRegressor,

@@ -15,6 +15,7 @@ from sklearn import datasets
 OPENML_NAMES = {"mnist": "mnist_784", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR_10"}
 OPENML_TRAINING_ROWS = {"mnist": 60_000, "fashion_mnist": 60_000, "cifar10": 50_000}
 BLOCK = 2000
+SQUARE_LENGTH = 784  # of linear inputs on average: pixels of unit variance in 28 x 28 of them
 BUNDLED = {
     "classification": {
         "breast_cancer": datasets.load_breast_cancer,
@@ -78,10 +79,11 @@ def load_table(kind, name, folder=None):
 
 
 def load_linear_task(name, folder=None, rows=None):
-    """Return inputs less their mean and one-hot targets minus 0.1 (at most ``rows`` of them)."""
+    """Return centred inputs of one length and one-hot targets minus 0.1 (at most ``rows``)."""
     X, y = load_cifar10(folder) if name == "cifar10" else load_images(name, folder)[:2]
     X, y = X[:rows], y[:rows]
     X -= X.mean(axis=0, dtype=float).astype(X.dtype)
+    X *= np.sqrt(SQUARE_LENGTH / np.mean(np.einsum("ij,ij->i", X, X), dtype=float)).astype(X.dtype)
     return X, np.eye(10)[y] - 0.1
 
 
