@@ -241,8 +241,8 @@ def cross_entropy(truth, chance, share, output):
     )
 
 
-def assert_learns_as_composed(design, sparse=False, rates=RATES, n_batches=3):
-    batches = make_batches(design, n_batches)
+def assert_learns_as_composed(design, sparse=False, rates=RATES, n_batches=3, batches=None):
+    batches = make_batches(design, n_batches) if batches is None else batches
     circuit = started(design, batches[0])
     composed = ComposedCircuit(circuit)
     for x, y, offset, share in batches:
@@ -307,6 +307,31 @@ def test_modulation_multiplies_each_rows_plateau(modulation, output, interneuron
         assert_learns_as_composed(design._replace(hebbian=True))
 
 
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_rows_with_a_small_plateau_do_not_teach(solver, sparse):
+    design = make_design(
+        modulation="plateau", solver=solver, centered=False, fit_intercept=False
+    )
+    batches = make_batches(design, n_batches=4)
+    for n_loud, (x, y, *_) in zip((4, 1, 8, 3), batches, strict=True):
+        x[n_loud:] *= 1e-3
+        y[n_loud:] *= 1e-3
+    assert_learns_as_composed(design, sparse, batches=batches)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_a_batch_without_a_plateau_moves_no_basal_synapse(solver):
+    design = make_design(
+        modulation="plateau", solver=solver, centered=False, fit_intercept=False
+    )
+    x, y, offset, share = make_batches(design)[0]
+    circuit = started(design, (x, y, offset, share))
+    before = circuit.labile["basal_weights"].copy()
+    circuit.learn(0 * x, 0 * y, offset, share, RATES._replace(weight_decay=0.0))
+    np.testing.assert_array_equal(circuit.labile["basal_weights"], before)
+
+
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_sparse_rows_are_learnt_as_dense_ones(solver):
     assert_learns_as_composed(make_design(solver=solver, output="softmax"), sparse=True)
@@ -360,6 +385,8 @@ def test_float32_circuit_stays_float32_and_near_the_float64_one(interneurons):
     for name in WEIGHTS:
         assert circuit.weights[name].dtype == np.float32
         np.testing.assert_allclose(circuit.weights[name], reference.weights[name], atol=1e-3)
+    kept = [array for array in circuit.history.values() if isinstance(array, np.ndarray)]
+    assert {array.dtype for array in kept} == {np.dtype(np.float32)}
 
 
 @pytest.mark.parametrize("interneurons", ["tied", "decoupled"])
