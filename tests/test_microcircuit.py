@@ -98,7 +98,11 @@ class ComposedCircuit:
         self.weights = {name: np.array(w) for name, w in circuit.weights.items()}
         self.trace = np.zeros_like(self.weights["interneuron_weights"])
         self.back_trace = self.trace.T
-        self.unit = circuit.history["input_scale"] if self.design.solver == "adam" else 1.0
+        adaptive = self.design.solver == "adam"
+        self.unit = circuit.history["input_scale"] if adaptive else 1.0
+        # All active inputs together move a current by no more than a neuron's part in unit gain.
+        active = circuit.history["active_inputs"]
+        self.most = 1 / math.sqrt(self.design.n_hidden) / active if adaptive else math.inf
         self.moments = {}
         self.n_updates = 0
         self.consolidated = self.weights
@@ -158,7 +162,8 @@ class ComposedCircuit:
         kept = (1 - rates.weight_decay) ** n_slow
         pace = 1.5 * math.sqrt(d.n_hidden) if d.solver == "adam" else 1
         new = {
-            "basal_weights": kept * W1 + rates.basal / self.unit * self.step("W1", dW1),
+            "basal_weights": kept * W1
+            + min(rates.basal, self.most) / self.unit * self.step("W1", dW1),
             "basal_intercepts": b1 + rates.basal * self.step("b1", db1) * d.fit_intercept,
             "apical_weights": W2T + rates.apical * eq.apical_update(W2T, z, y, share),
             "interneuron_weights": Q + rates.interneuron * dQ,
@@ -310,9 +315,7 @@ def test_modulation_multiplies_each_rows_plateau(modulation, output, interneuron
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_rows_with_a_small_plateau_do_not_teach(solver, sparse):
-    design = make_design(
-        modulation="plateau", solver=solver, centered=False, fit_intercept=False
-    )
+    design = make_design(modulation="plateau", solver=solver, centered=False, fit_intercept=False)
     batches = make_batches(design, n_batches=4)
     for n_loud, (x, y, *_) in zip((4, 1, 8, 3), batches, strict=True):
         x[n_loud:] *= 1e-3
@@ -322,9 +325,7 @@ def test_rows_with_a_small_plateau_do_not_teach(solver, sparse):
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_a_batch_without_a_plateau_moves_no_basal_synapse(solver):
-    design = make_design(
-        modulation="plateau", solver=solver, centered=False, fit_intercept=False
-    )
+    design = make_design(modulation="plateau", solver=solver, centered=False, fit_intercept=False)
     x, y, offset, share = make_batches(design)[0]
     circuit = started(design, (x, y, offset, share))
     before = circuit.labile["basal_weights"].copy()
@@ -357,6 +358,11 @@ def test_consolidated_weights_average_over_a_span_of_updates_at_most():
     circuit.learn(*batches[0], RATES._replace(span=2))
     after = circuit.weights["basal_weights"]
     np.testing.assert_allclose(after, (before + circuit.labile["basal_weights"]) / 2, rtol=1e-12)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_an_adaptive_step_of_any_size_moves_a_basal_current_by_a_neurons_part_at_most(solver):
+    assert_learns_as_composed(make_design(solver=solver), rates=RATES._replace(basal=0.6))
 
 
 def test_without_weight_decay_no_weight_shrinks():
