@@ -374,6 +374,12 @@ def test_fewer_hidden_neurons_than_targets_learn_too(n_hidden):
     assert_learns_as_composed(make_design(n_hidden=n_hidden, n_interneurons=n_hidden))
 
 
+def precisions(circuit):
+    """Of all that a circuit holds and works in, weights and history and buffers."""
+    held = [*vars(circuit).values(), *circuit.history.values(), *circuit.labile.values()]
+    return {array.dtype for array in held if isinstance(array, np.ndarray)}
+
+
 @pytest.mark.parametrize("interneurons", ["tied", "decoupled"])
 def test_float32_circuit_stays_float32_and_near_the_float64_one(interneurons):
     double = make_design(interneurons=interneurons, output="softmax", solver="adam")
@@ -391,8 +397,7 @@ def test_float32_circuit_stays_float32_and_near_the_float64_one(interneurons):
     for name in WEIGHTS:
         assert circuit.weights[name].dtype == np.float32
         np.testing.assert_allclose(circuit.weights[name], reference.weights[name], atol=1e-3)
-    kept = [array for array in circuit.history.values() if isinstance(array, np.ndarray)]
-    assert {array.dtype for array in kept} == {np.dtype(np.float32)}
+    assert precisions(circuit) == {np.dtype(np.float32)}
 
 
 @pytest.mark.parametrize("interneurons", ["tied", "decoupled"])
@@ -411,6 +416,7 @@ def test_training_may_continue_in_another_precision(old, new, interneurons):
     for batch in second:
         circuit.learn(*(array.astype(old) for array in batch), RATES)
         changed.learn(*batch, RATES)
+    assert precisions(changed) == {np.dtype(new)}
     for name in WEIGHTS:
         assert changed.weights[name].dtype == new
         np.testing.assert_allclose(changed.weights[name], circuit.weights[name], atol=1e-3)
@@ -421,7 +427,8 @@ def test_training_may_continue_in_another_precision(old, new, interneurons):
 def test_a_circuit_rebuilt_from_weights_and_history_continues_to_the_bit(solver, interneurons):
     damping = 0.0 if interneurons == "target" else 0.3
     design = make_design(solver=solver, interneurons=interneurons, gain_damping=damping)
-    batches = make_batches(design, n_batches=4)
+    # Beyond the tenth update, consolidated weights differ from labile ones.
+    batches = make_batches(design, n_batches=15)
     straight = started(design, batches[0])
     paused = Microcircuit(design, straight.weights, straight.history)
     for batch in batches:
@@ -430,6 +437,30 @@ def test_a_circuit_rebuilt_from_weights_and_history_continues_to_the_bit(solver,
         paused = Microcircuit(design, paused.weights, paused.history)
     for name in WEIGHTS:
         np.testing.assert_array_equal(straight.weights[name], paused.weights[name])
+        np.testing.assert_array_equal(straight.labile[name], paused.labile[name])
+
+
+def test_the_rows_learnt_last_are_at_hand():
+    design = make_design(centered=False)
+    (x, y, offset, share), *_ = make_batches(design)
+    circuit = started(design, (x, y, offset, share))
+    assert circuit.recent is None
+    _, expected = circuit.activity(x)
+    circuit.learn(x, y, offset, share, RATES)
+    np.testing.assert_allclose(circuit.recent[0], expected, rtol=1e-12)
+    np.testing.assert_array_equal(circuit.recent[1], share)
+
+
+@pytest.mark.parametrize(("output", "columns"), [("softmax", 1), ("logistic", TARGETS)])
+def test_the_loss_of_a_truth_without_a_chance_is_finite(output, columns):
+    design = make_design(output=output)
+    x, _, offset, share = make_batches(design)[0]
+    truth = np.zeros((ROWS, TARGETS))
+    truth[:, :columns] = 1
+    circuit = started(design, (x, truth - offset, offset, share))
+    circuit.readout_intercepts[:] = np.where(truth[0], -1e4, 0)
+    loss = circuit.learn(x, truth - offset, offset, share, RATES)
+    assert loss == pytest.approx(-columns * math.log(np.finfo(np.float64).tiny))
 
 
 def test_a_new_circuit_does_not_share_memory_with_the_weights_it_was_made_of():
