@@ -380,9 +380,12 @@ def precisions(circuit):
     return {array.dtype for array in held if isinstance(array, np.ndarray)}
 
 
+@pytest.mark.parametrize("hebbian", [False, True])
 @pytest.mark.parametrize("interneurons", ["tied", "decoupled"])
-def test_float32_circuit_stays_float32_and_near_the_float64_one(interneurons):
-    double = make_design(interneurons=interneurons, output="softmax", solver="adam")
+def test_float32_circuit_stays_float32_and_near_the_float64_one(interneurons, hebbian):
+    double = make_design(
+        interneurons=interneurons, output="softmax", hebbian=hebbian, solver="adam"
+    )
     single = double._replace(dtype=np.dtype(np.float32))
     batches = make_batches(double)
     reference = started(double, batches[0])
@@ -511,7 +514,9 @@ def start(design, x, y, share, seed=0):
 @pytest.mark.parametrize("centered", [True, False])
 @pytest.mark.parametrize("activation", ["identity", "relu"])
 def test_activity_starts_with_the_largest_gain_that_is_allowed(activation, centered, scale):
-    design = make_design(activation=activation, centered=centered)
+    design = make_design(
+        activation=activation, centered=centered, batch_size=_microcircuit.ENOUGH_ROWS
+    )
     x, y, _, share = make_batches(design)[0]
     weights, _ = start(design, scale * x, y, share)
     z = eq.somatic_activity(weights["basal_weights"], scale * x, activation)
@@ -565,6 +570,26 @@ def test_only_decoupled_interneurons_start_with_synapses_of_their_own(interneuro
         weights["pyramidal_to_interneuron_weights"], weights["interneuron_weights"].T
     )
     assert same == (interneurons != "decoupled")
+
+
+def test_decoupled_interneurons_start_apart_by_as_much_as_their_synapses_are_large():
+    design = make_design(n_hidden=100, n_interneurons=80, interneurons="decoupled")
+    x, y, _, share = make_batches(design)[0]
+    weights, _ = start(design, x, y, share)
+    apart = weights["pyramidal_to_interneuron_weights"] - weights["interneuron_weights"].T
+    size = np.sqrt(np.mean(weights["interneuron_weights"] ** 2))
+    assert np.std(apart) == pytest.approx(size, rel=0.05)
+    assert abs(np.mean(apart)) < 0.05 * size
+
+
+def test_features_too_large_to_learn_from_are_refused_with_the_remedy():
+    design = make_design(dtype=np.dtype(np.float32))
+    x, y, _, share = make_batches(design)[0]
+    message = (
+        r"^X holds values too large .* scale the features, for instance with StandardScaler\.$"
+    )
+    with pytest.raises(ValueError, match=message):
+        start(design, 1e30 * x, y, share)
 
 
 def test_scale_of_the_features_does_not_change_the_activity_at_the_start():
