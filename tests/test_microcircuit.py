@@ -624,6 +624,14 @@ def test_input_statistics_weigh_rows_and_neither_overflow_nor_underflow(sparse, 
     assert active == pytest.approx(total**2 / (expected**2 * FEATURES), rel=1e-12)
 
 
+@pytest.mark.parametrize("sparse", [False, True])
+def test_rows_of_zeros_do_not_count_among_the_inputs(sparse):
+    x, _, _, share = make_batches(make_design())[0]
+    wrap = csr_matrix if sparse else np.asarray
+    with_zeros = wrap(np.vstack([x, 0 * x])), np.append(share, share) / 2
+    assert input_statistics(*with_zeros) == pytest.approx(input_statistics(wrap(x), share))
+
+
 def test_every_feature_of_one_size_and_every_nonzero_of_a_sparse_row_is_active():
     share = np.full(4, 0.25)
     assert input_statistics(np.full((4, 9), -3.0), share)[1] == pytest.approx(9)
