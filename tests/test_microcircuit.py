@@ -582,14 +582,13 @@ def test_decoupled_interneurons_start_apart_by_as_much_as_their_synapses_are_lar
     assert abs(np.mean(apart)) < 0.05 * size
 
 
-def test_features_too_large_to_learn_from_are_refused_with_the_remedy():
+@pytest.mark.parametrize(("scale", "size"), [(1e30, "large"), (1e-37, "small")])
+def test_features_too_large_or_small_to_learn_from_are_refused_with_the_remedy(scale, size):
     design = make_design(dtype=np.dtype(np.float32))
     x, y, _, share = make_batches(design)[0]
-    message = (
-        r"^X holds values too large .* scale the features, for instance with StandardScaler\.$"
-    )
+    message = rf"^X holds values too {size} to .*: scale the features, .* with StandardScaler\.$"
     with pytest.raises(ValueError, match=message):
-        start(design, 1e30 * x, y, share)
+        start(design, scale * x, y, share)
 
 
 def test_scale_of_the_features_does_not_change_the_activity_at_the_start():
@@ -636,6 +635,21 @@ def test_every_feature_of_one_size_and_every_nonzero_of_a_sparse_row_is_active()
     share = np.full(4, 0.25)
     assert input_statistics(np.full((4, 9), -3.0), share)[1] == pytest.approx(9)
     assert input_statistics(csr_matrix(np.eye(4, 9)), share)[1] == pytest.approx(1)
+
+
+def test_rows_that_widen_the_size_of_inputs_leave_basal_weights_what_they_are_in_units_of_it():
+    design = make_design(solver="adam")
+    (x, y, _, share), (later, _, _, later_share), *_ = make_batches(design)
+    circuit = started(design, (x, y, _, share))
+    size, active = circuit.input_scale, circuit.active_inputs
+    before = {"labile": circuit.labile, "weights": circuit.weights}
+    before = {kind: arrays["basal_weights"] * size for kind, arrays in before.items()}
+    circuit.widen(5 * later, later_share, 0.25)
+    expected = 0.75 * size**2 + 0.25 * later_share @ np.mean((5 * later) ** 2, axis=1)
+    assert circuit.input_scale == pytest.approx(math.sqrt(expected))
+    assert circuit.active_inputs == active
+    for kind, arrays in (("labile", circuit.labile), ("weights", circuit.weights)):
+        np.testing.assert_allclose(arrays["basal_weights"] * circuit.input_scale, before[kind])
 
 
 @pytest.mark.parametrize("output", ["softmax", "logistic"])
