@@ -657,8 +657,8 @@ def test_a_readout_starts_with_the_chances_it_is_told(output):
     design = make_design(output=output)
     x, y, _, share = make_batches(design)[0]
     chances = np.random.default_rng(0).dirichlet(np.ones(TARGETS))
-    weights, _ = start_weights(design, x, y, share, np.random.default_rng(0), chances)
-    expected = softmax_or_logistic(weights["readout_intercepts"][None], output)[0]
+    circuit = Microcircuit.start(design, x, y, share, np.random.default_rng(0), chances)
+    expected = softmax_or_logistic(circuit.readout_intercepts[None], output)[0]
     np.testing.assert_allclose(expected, chances, rtol=1e-12)
     never = start_weights(design, x, y, share, np.random.default_rng(0), np.eye(TARGETS)[0])[0]
     assert np.isfinite(never["readout_intercepts"]).all()
