@@ -265,6 +265,14 @@ def test_backprop_update_is_minus_half_the_gradient_of_the_loss(activation, weig
     np.testing.assert_allclose(update, -0.5 * gradient(loss, c.basal), rtol=1e-6, atol=1e-8)
 
 
+def test_neurons_are_linear_where_no_activation_is_named():
+    c = Circuit(6, 4, 3, 2, 2, seed=1)
+    z = eq.somatic_activity(c.basal, c.x)
+    update = eq.backprop_update(c.basal, c.apical, c.x, c.y)
+    assert_same(z, c.x @ c.basal.T)
+    assert_same(update, c.apical @ (c.y - z @ c.apical).T @ c.x / 6)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_circuit_descends_the_bound_in_w1_and_w2_and_ascends_it_in_q(activation, weighted):
@@ -451,9 +459,9 @@ def test_sec_b_plateau_at_the_optimum_is_the_error_of_least_squares_carried_back
     np.testing.assert_allclose(p, (table.y - fitted) @ best.apical.T, atol=1e-9)
 
 
-@pytest.mark.parametrize("rank", [1, 2, 4])
-def test_optimum_of_rank_deficient_inputs_ignores_the_directions_they_lack(rank):
-    table = Table(m=5, n=3, rank=rank, seed=4)
+@pytest.mark.parametrize(("m", "rank"), [(5, 1), (5, 2), (5, 4), (100, 4)])
+def test_optimum_of_rank_deficient_inputs_ignores_the_directions_they_lack(m, rank):
+    table = Table(m=m, n=3, rank=rank, seed=4)
     assert np.linalg.matrix_rank(table.cxx) == rank
     best = table.optimum(3)
     expected = np.linalg.lstsq(table.x, table.y, rcond=None)[0]
@@ -464,3 +472,10 @@ def test_optimum_of_rank_deficient_inputs_ignores_the_directions_they_lack(rank)
     )
     lacking = np.linalg.svd(table.x)[2][rank:]
     np.testing.assert_allclose(best.basal @ lacking.T, 0, atol=1e-8)
+
+
+def test_inputs_that_are_all_zero_have_no_direction_to_learn():
+    best = eq.reduced_rank_optimum(np.zeros((4, 4)), np.zeros((4, 3)), np.diag([1.0, 2, 3]), 2)
+    assert best.basal.shape == (0, 4)
+    assert best.apical.shape == (0, 3)
+    assert best.loss == 6

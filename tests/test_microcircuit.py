@@ -98,7 +98,11 @@ class ComposedCircuit:
         self.weights = {name: np.array(w) for name, w in circuit.weights.items()}
         self.trace = np.zeros_like(self.weights["interneuron_weights"])
         self.back_trace = self.trace.T
-        self.unit = circuit.history["input_scale"] if self.design.solver == "adam" else 1.0
+        adaptive = self.design.solver == "adam"
+        self.unit = circuit.history["input_scale"] if adaptive else 1.0
+        # All active inputs together move a current by no more than a neuron's part in unit gain.
+        active = circuit.history["active_inputs"]
+        self.most = 1 / math.sqrt(self.design.n_hidden) / active if adaptive else math.inf
         self.moments = {}
         self.n_updates = 0
         self.consolidated = self.weights
@@ -158,7 +162,8 @@ class ComposedCircuit:
         kept = (1 - rates.weight_decay) ** n_slow
         pace = 1.5 * math.sqrt(d.n_hidden) if d.solver == "adam" else 1
         new = {
-            "basal_weights": kept * W1 + rates.basal / self.unit * self.step("W1", dW1),
+            "basal_weights": kept * W1
+            + min(rates.basal, self.most) / self.unit * self.step("W1", dW1),
             "basal_intercepts": b1 + rates.basal * self.step("b1", db1) * d.fit_intercept,
             "apical_weights": W2T + rates.apical * eq.apical_update(W2T, z, y, share),
             "interneuron_weights": Q + rates.interneuron * dQ,
@@ -241,8 +246,8 @@ def cross_entropy(truth, chance, share, output):
     )
 
 
-def assert_learns_as_composed(design, sparse=False, rates=RATES, n_batches=3):
-    batches = make_batches(design, n_batches)
+def assert_learns_as_composed(design, sparse=False, rates=RATES, n_batches=3, batches=None):
+    batches = make_batches(design, n_batches) if batches is None else batches
     circuit = started(design, batches[0])
     composed = ComposedCircuit(circuit)
     for x, y, offset, share in batches:
@@ -307,6 +312,27 @@ def test_modulation_multiplies_each_rows_plateau(modulation, output, interneuron
         assert_learns_as_composed(design._replace(hebbian=True))
 
 
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_rows_with_a_small_plateau_do_not_teach(solver, sparse):
+    design = make_design(modulation="plateau", solver=solver, centered=False, fit_intercept=False)
+    batches = make_batches(design, n_batches=4)
+    for n_loud, (x, y, *_) in zip((4, 1, 8, 3), batches, strict=True):
+        x[n_loud:] *= 1e-3
+        y[n_loud:] *= 1e-3
+    assert_learns_as_composed(design, sparse, batches=batches)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_a_batch_without_a_plateau_moves_no_basal_synapse(solver):
+    design = make_design(modulation="plateau", solver=solver, centered=False, fit_intercept=False)
+    x, y, offset, share = make_batches(design)[0]
+    circuit = started(design, (x, y, offset, share))
+    before = circuit.labile["basal_weights"].copy()
+    circuit.learn(0 * x, 0 * y, offset, share, RATES._replace(weight_decay=0.0))
+    np.testing.assert_array_equal(circuit.labile["basal_weights"], before)
+
+
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_sparse_rows_are_learnt_as_dense_ones(solver):
     assert_learns_as_composed(make_design(solver=solver, output="softmax"), sparse=True)
@@ -334,6 +360,11 @@ def test_consolidated_weights_average_over_a_span_of_updates_at_most():
     np.testing.assert_allclose(after, (before + circuit.labile["basal_weights"]) / 2, rtol=1e-12)
 
 
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_an_adaptive_step_of_any_size_moves_a_basal_current_by_a_neurons_part_at_most(solver):
+    assert_learns_as_composed(make_design(solver=solver), rates=RATES._replace(basal=0.6))
+
+
 def test_without_weight_decay_no_weight_shrinks():
     assert_learns_as_composed(make_design(), rates=RATES._replace(weight_decay=0.0))
 
@@ -343,9 +374,18 @@ def test_fewer_hidden_neurons_than_targets_learn_too(n_hidden):
     assert_learns_as_composed(make_design(n_hidden=n_hidden, n_interneurons=n_hidden))
 
 
+def precisions(circuit):
+    """Of all that a circuit holds and works in, weights and history and buffers."""
+    held = [*vars(circuit).values(), *circuit.history.values(), *circuit.labile.values()]
+    return {array.dtype for array in held if isinstance(array, np.ndarray)}
+
+
+@pytest.mark.parametrize("hebbian", [False, True])
 @pytest.mark.parametrize("interneurons", ["tied", "decoupled"])
-def test_float32_circuit_stays_float32_and_near_the_float64_one(interneurons):
-    double = make_design(interneurons=interneurons, output="softmax", solver="adam")
+def test_float32_circuit_stays_float32_and_near_the_float64_one(interneurons, hebbian):
+    double = make_design(
+        interneurons=interneurons, output="softmax", hebbian=hebbian, solver="adam"
+    )
     single = double._replace(dtype=np.dtype(np.float32))
     batches = make_batches(double)
     reference = started(double, batches[0])
@@ -360,6 +400,7 @@ def test_float32_circuit_stays_float32_and_near_the_float64_one(interneurons):
     for name in WEIGHTS:
         assert circuit.weights[name].dtype == np.float32
         np.testing.assert_allclose(circuit.weights[name], reference.weights[name], atol=1e-3)
+    assert precisions(circuit) == {np.dtype(np.float32)}
 
 
 @pytest.mark.parametrize("interneurons", ["tied", "decoupled"])
@@ -378,6 +419,7 @@ def test_training_may_continue_in_another_precision(old, new, interneurons):
     for batch in second:
         circuit.learn(*(array.astype(old) for array in batch), RATES)
         changed.learn(*batch, RATES)
+    assert precisions(changed) == {np.dtype(new)}
     for name in WEIGHTS:
         assert changed.weights[name].dtype == new
         np.testing.assert_allclose(changed.weights[name], circuit.weights[name], atol=1e-3)
@@ -388,7 +430,8 @@ def test_training_may_continue_in_another_precision(old, new, interneurons):
 def test_a_circuit_rebuilt_from_weights_and_history_continues_to_the_bit(solver, interneurons):
     damping = 0.0 if interneurons == "target" else 0.3
     design = make_design(solver=solver, interneurons=interneurons, gain_damping=damping)
-    batches = make_batches(design, n_batches=4)
+    # Beyond the tenth update, consolidated weights differ from labile ones.
+    batches = make_batches(design, n_batches=15)
     straight = started(design, batches[0])
     paused = Microcircuit(design, straight.weights, straight.history)
     for batch in batches:
@@ -397,6 +440,30 @@ def test_a_circuit_rebuilt_from_weights_and_history_continues_to_the_bit(solver,
         paused = Microcircuit(design, paused.weights, paused.history)
     for name in WEIGHTS:
         np.testing.assert_array_equal(straight.weights[name], paused.weights[name])
+        np.testing.assert_array_equal(straight.labile[name], paused.labile[name])
+
+
+def test_the_rows_learnt_last_are_at_hand():
+    design = make_design(centered=False)
+    (x, y, offset, share), *_ = make_batches(design)
+    circuit = started(design, (x, y, offset, share))
+    assert circuit.recent is None
+    _, expected = circuit.activity(x)
+    circuit.learn(x, y, offset, share, RATES)
+    np.testing.assert_allclose(circuit.recent[0], expected, rtol=1e-12)
+    np.testing.assert_array_equal(circuit.recent[1], share)
+
+
+@pytest.mark.parametrize(("output", "columns"), [("softmax", 1), ("logistic", TARGETS)])
+def test_the_loss_of_a_truth_without_a_chance_is_finite(output, columns):
+    design = make_design(output=output)
+    x, _, offset, share = make_batches(design)[0]
+    truth = np.zeros((ROWS, TARGETS))
+    truth[:, :columns] = 1
+    circuit = started(design, (x, truth - offset, offset, share))
+    circuit.readout_intercepts[:] = np.where(truth[0], -1e4, 0)
+    loss = circuit.learn(x, truth - offset, offset, share, RATES)
+    assert loss == pytest.approx(-columns * math.log(np.finfo(np.float64).tiny))
 
 
 def test_a_new_circuit_does_not_share_memory_with_the_weights_it_was_made_of():
@@ -447,7 +514,9 @@ def start(design, x, y, share, seed=0):
 @pytest.mark.parametrize("centered", [True, False])
 @pytest.mark.parametrize("activation", ["identity", "relu"])
 def test_activity_starts_with_the_largest_gain_that_is_allowed(activation, centered, scale):
-    design = make_design(activation=activation, centered=centered)
+    design = make_design(
+        activation=activation, centered=centered, batch_size=_microcircuit.ENOUGH_ROWS
+    )
     x, y, _, share = make_batches(design)[0]
     weights, _ = start(design, scale * x, y, share)
     z = eq.somatic_activity(weights["basal_weights"], scale * x, activation)
@@ -503,6 +572,25 @@ def test_only_decoupled_interneurons_start_with_synapses_of_their_own(interneuro
     assert same == (interneurons != "decoupled")
 
 
+def test_decoupled_interneurons_start_apart_by_as_much_as_their_synapses_are_large():
+    design = make_design(n_hidden=100, n_interneurons=80, interneurons="decoupled")
+    x, y, _, share = make_batches(design)[0]
+    weights, _ = start(design, x, y, share)
+    apart = weights["pyramidal_to_interneuron_weights"] - weights["interneuron_weights"].T
+    size = np.sqrt(np.mean(weights["interneuron_weights"] ** 2))
+    assert np.std(apart) == pytest.approx(size, rel=0.05)
+    assert abs(np.mean(apart)) < 0.05 * size
+
+
+@pytest.mark.parametrize(("scale", "size"), [(1e30, "large"), (1e-37, "small")])
+def test_features_too_large_or_small_to_learn_from_are_refused_with_the_remedy(scale, size):
+    design = make_design(dtype=np.dtype(np.float32))
+    x, y, _, share = make_batches(design)[0]
+    message = rf"^X holds values too {size} to .*: scale the features, .* with StandardScaler\.$"
+    with pytest.raises(ValueError, match=message):
+        start(design, scale * x, y, share)
+
+
 def test_scale_of_the_features_does_not_change_the_activity_at_the_start():
     design = make_design(activation="relu")
     x, y, _, share = make_batches(design)[0]
@@ -535,10 +623,33 @@ def test_input_statistics_weigh_rows_and_neither_overflow_nor_underflow(sparse, 
     assert active == pytest.approx(total**2 / (expected**2 * FEATURES), rel=1e-12)
 
 
+@pytest.mark.parametrize("sparse", [False, True])
+def test_rows_of_zeros_do_not_count_among_the_inputs(sparse):
+    x, _, _, share = make_batches(make_design())[0]
+    wrap = csr_matrix if sparse else np.asarray
+    with_zeros = wrap(np.vstack([x, 0 * x])), np.append(share, share) / 2
+    assert input_statistics(*with_zeros) == pytest.approx(input_statistics(wrap(x), share))
+
+
 def test_every_feature_of_one_size_and_every_nonzero_of_a_sparse_row_is_active():
     share = np.full(4, 0.25)
     assert input_statistics(np.full((4, 9), -3.0), share)[1] == pytest.approx(9)
     assert input_statistics(csr_matrix(np.eye(4, 9)), share)[1] == pytest.approx(1)
+
+
+def test_rows_that_widen_the_size_of_inputs_leave_basal_weights_what_they_are_in_units_of_it():
+    design = make_design(solver="adam")
+    (x, y, _, share), (later, _, _, later_share), *_ = make_batches(design)
+    circuit = started(design, (x, y, _, share))
+    size, active = circuit.input_scale, circuit.active_inputs
+    before = {"labile": circuit.labile, "weights": circuit.weights}
+    before = {kind: arrays["basal_weights"] * size for kind, arrays in before.items()}
+    circuit.widen(5 * later, later_share, 0.25)
+    expected = 0.75 * size**2 + 0.25 * later_share @ np.mean((5 * later) ** 2, axis=1)
+    assert circuit.input_scale == pytest.approx(math.sqrt(expected))
+    assert circuit.active_inputs == active
+    for kind, arrays in (("labile", circuit.labile), ("weights", circuit.weights)):
+        np.testing.assert_allclose(arrays["basal_weights"] * circuit.input_scale, before[kind])
 
 
 @pytest.mark.parametrize("output", ["softmax", "logistic"])
@@ -546,8 +657,8 @@ def test_a_readout_starts_with_the_chances_it_is_told(output):
     design = make_design(output=output)
     x, y, _, share = make_batches(design)[0]
     chances = np.random.default_rng(0).dirichlet(np.ones(TARGETS))
-    weights, _ = start_weights(design, x, y, share, np.random.default_rng(0), chances)
-    expected = softmax_or_logistic(weights["readout_intercepts"][None], output)[0]
+    circuit = Microcircuit.start(design, x, y, share, np.random.default_rng(0), chances)
+    expected = softmax_or_logistic(circuit.readout_intercepts[None], output)[0]
     np.testing.assert_allclose(expected, chances, rtol=1e-12)
     never = start_weights(design, x, y, share, np.random.default_rng(0), np.eye(TARGETS)[0])[0]
     assert np.isfinite(never["readout_intercepts"]).all()
