@@ -370,6 +370,7 @@ class LocalRuleEstimator(
             self.learning_rate_decay,
             self.alpha / AUTO_BATCH,
             self.solver == "adam",
+            self._decay_rows,
             n_rows,
         )
         statistics, standardize = self._statistics(), bool(self.standardize_targets)

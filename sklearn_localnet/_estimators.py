@@ -49,7 +49,7 @@ _SHARED_PARAMETERS = """hidden_layer_sizes : int or sequence of one int, default
     alpha : float, default={alpha}
         Weight decay of basal and readout synapses, decoupled from the step: each update takes away
         the part ``alpha * learning_rate * batch_size / 200`` ("auto" counts as 200; a batch of a
-        stream as the rows it has). From 5,000 rows on (of the table, or of the stream so far) it
+        stream as the rows it has). From {decay_rows} rows on (of the table, or of the stream so far) it
         falls as one over their number. After 64 updates, four are taken at every fourth.
     batch_size : int or "auto", default="auto"
         Rows that an update averages over; 1 is the paper's online rule, "auto" is 200 or as many
@@ -112,7 +112,7 @@ _MORE_PARAMETERS = """dtype : {{"auto", "float32", "float64"}}, default="auto"
         Draws the first weights, the order of rows and the rows held out.
     beta_1, beta_2 : float in [0, 1), default=0.5, 0.999
         Memory of the two moments of the adaptive step.
-    epsilon : float, default=0.003
+    epsilon : float, default={epsilon}
         Added to what the adaptive step divides by, where plateaus and inputs have unit size: a
         synapse whose average product of the two is smaller than this takes smaller steps."""
 
@@ -169,7 +169,7 @@ def _documented(**words):
     def fill(cls):
         cls.__doc__ = cls.__doc__.format(
             shared_parameters=_SHARED_PARAMETERS.format(**words),
-            more_parameters=_MORE_PARAMETERS.format(),
+            more_parameters=_MORE_PARAMETERS.format(**words),
             attributes=_ATTRIBUTES,
         )
         return cls
@@ -183,6 +183,8 @@ def _documented(**words):
     modulation='"plateau"',
     rate="0.004",
     alpha="0.4",
+    decay_rows="5,000",
+    epsilon="0.003",
     readout_text='"softmax" (logistic for two classes and for labels) learns by the delta rule;',
     standardize="Whether to take the mean from the target columns",
 )
@@ -231,6 +233,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
 
     classes_: np.ndarray
     _readouts = ("softmax", "hebbian")
+    _decay_rows = 5_000
 
     def __init__(
         self,
@@ -488,6 +491,8 @@ def _hinge(scores):
     modulation="None",
     rate="0.002",
     alpha="1.0",
+    decay_rows="1,000",
+    epsilon="0.01",
     readout_text='"linear" learns by the delta rule;',
     standardize="Whether to centre and scale the target columns",
 )
@@ -527,6 +532,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
     """
 
     _readouts = ("linear", "hebbian")
+    _decay_rows = 1_000  # numbers tell more of a function than labels do
 
     def __init__(
         self,
@@ -560,7 +566,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         random_state: int | np.random.RandomState | None = None,
         beta_1: float = 0.5,
         beta_2: float = 0.999,
-        epsilon: float = 0.003,
+        epsilon: float = 0.01,
     ) -> None:
         self.__dict__.update({k: v for k, v in locals().items() if k not in ("self", "__class__")})
 

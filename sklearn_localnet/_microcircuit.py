@@ -208,10 +208,10 @@ class Microcircuit:
             setattr(self, name, array)
         self._average = None
         self._bounds = bounds[: 2 if design.hebbian else len(STEPPED)]
-        shapes = {name: self._own[name] for name in own[: len(self._bounds)]}
-        self._direction, directions, _ = _packed(shapes, design.dtype)
-        self._direction_views = list(directions.values())
-        trace = history.get("gain_trace", 0 * self.interneuron_weights)
+        moved = {name: self._own[name] for name in own[: len(self._bounds)]}
+        self._direction = np.zeros(self._bounds[-1][1], design.dtype)  # for intercepts not learnt
+        self._direction_views = list(_unpacked(self._direction, moved)[0].values())
+        trace = history.get("gain_trace", np.zeros(self.interneuron_weights.shape))
         self.gain_trace = np.array(trace, dtype=design.dtype, order="C")
         self.back_trace = self.gain_trace.T
         if design.interneurons == "decoupled":
@@ -251,6 +251,10 @@ class Microcircuit:
     def labile(self):
         """The arrays named in ``WEIGHTS`` that the next update changes."""
         return self._completed(self._own)
+
+    def is_finite(self):
+        """Whether every number that the next update changes is finite."""
+        return bool(np.isfinite(self._labile).all())
 
     @property
     def weights(self):
@@ -476,7 +480,7 @@ class Microcircuit:
         """
         eta, unit = rates.basal, self._unit
         adaptive = self.design.solver == "adam"
-        fan = math.sqrt(self.design.n_hidden) if adaptive else 1.0
+        fan = math.sqrt(self.design.n_hidden)
         basal = min(eta, 1 / (fan * self.active_inputs)) if adaptive else eta
         readout = READOUT_PACE * eta * fan if adaptive else eta
         steps = (basal / unit, eta, readout, readout)
@@ -510,15 +514,19 @@ class Microcircuit:
 
 def _packed(arrays, dtype):
     """Copies of the arrays in one flat array, as views of it by name, and their bounds."""
-    flat = np.empty(sum(array.size for array in arrays.values()), dtype)
+    flat = np.concatenate([array.ravel() for array in arrays.values()], dtype=dtype)
+    return flat, *_unpacked(flat, arrays)
+
+
+def _unpacked(flat, arrays):
+    """Views of a flat array, by the names and in the shapes of these arrays, and their bounds."""
     views, bounds, start = {}, [], 0
     for name, array in arrays.items():
         stop = start + array.size
         views[name] = flat[start:stop].reshape(array.shape)
-        views[name][...] = array
         bounds.append((start, stop))
         start = stop
-    return flat, views, bounds
+    return views, bounds
 
 
 def probabilities(scores, output):

@@ -12,7 +12,6 @@ from ._step_rules import decay
 
 GAIN_ROWS = 200  # rows whose activity tells the gains at the end of an epoch
 TABLE_SPAN, STREAM_SPAN = 1000, 30  # updates that weights average over: a stream may drift
-DECAY_ROWS = 5_000  # rows up to which the decay of weights is as strong as alpha says
 TURNED_NUMBERS = 1_000_000  # numbers of a matrix stored by columns that are held as rows
 
 
@@ -49,6 +48,7 @@ class Schedule(NamedTuple):
     decay_samples: float | None
     alpha: float  # of one row
     adaptive: bool
+    decay_rows: int  # up to which the decay of weights is as strong as alpha says
     n_rows: int | None  # of the table; None for a stream, whose rows are those it has had
 
     def rates(self, n_seen, n_updates, size):
@@ -56,7 +56,7 @@ class Schedule(NamedTuple):
 
         Beside adaptive steps the mean activity is averaged over all updates until there are enough
         of them for its rate, as the moments of the adaptive step are. A large table needs less
-        decay of weights: from `DECAY_ROWS` on, the decay falls as one over the number of rows.
+        decay of weights: from ``decay_rows`` on, the decay falls as one over the number of rows.
         """
         divisor = decay(n_seen, self.decay_samples)
         eta = self.learning_rate_init / divisor
@@ -74,7 +74,7 @@ class Schedule(NamedTuple):
 
     def _need_of_decay(self, n_seen):
         n_rows = n_seen if self.n_rows is None else self.n_rows
-        return DECAY_ROWS / np.maximum(n_rows, DECAY_ROWS)
+        return self.decay_rows / np.maximum(n_rows, self.decay_rows)
 
 
 class Feed:
@@ -217,7 +217,7 @@ class Trainer:
         loss = self.circuit.learn(batch.x, batch.y, batch.offset, batch.share, rates)
         self.n_seen += len(batch.y)
         if not math.isfinite(loss):
-            self._diverged("the loss")
+            self._diverged()
         return loss
 
     def _learn_rows(self, batch):
@@ -233,18 +233,16 @@ class Trainer:
         finite = np.isfinite(losses)
         self.n_seen += len(share) if finite.all() else int(np.argmin(finite)) + 1
         if not finite.all():
-            self._diverged("the loss")
+            self._diverged()
         return float(share @ losses)
 
     def _check_weights(self):
-        if self.circuit is not None:
-            for name, weights in self.circuit.labile.items():
-                if not np.isfinite(weights).all():
-                    self._diverged(f"{name}_")
+        if self.circuit is not None and not self.circuit.is_finite():
+            self._diverged()
 
-    def _diverged(self, culprit):
+    def _diverged(self):
         names = [f"{n}_" for n, w in self.circuit.labile.items() if not np.isfinite(w).all()]
-        blown = ", ".join(names) or culprit
+        blown = ", ".join(names) or "the loss"
         raise DivergenceError(
             f"Training diverged: {blown} stopped being finite by sample {self.n_seen}. Lower "
             "learning_rate_init (or interneuron_rate and apical_rate), or scale the features "

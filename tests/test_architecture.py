@@ -101,7 +101,7 @@ def test_every_parameter_of_the_contract_is_there():
 def test_both_estimators_share_their_defaults():
     classifier, regressor = defaults(LocalRuleClassifier), defaults(LocalRuleRegressor)
     different = {name for name in regressor if regressor[name] != classifier[name]}
-    assert different == {"readout", "modulation", "learning_rate_init", "alpha"}
+    assert different == {"readout", "modulation", "learning_rate_init", "alpha", "epsilon"}
 
 
 @pytest.mark.parametrize("cls", [LocalRuleClassifier, LocalRuleRegressor])
