@@ -49,8 +49,8 @@ _SHARED_PARAMETERS = """hidden_layer_sizes : int or sequence of one int, default
     alpha : float, default={alpha}
         Weight decay of basal and readout synapses, decoupled from the step: each update takes away
         the part ``alpha * learning_rate * batch_size / 200`` ("auto" counts as 200; a batch of a
-        stream as the rows it has). From {decay_rows} rows on (of the table, or of the stream so far) it
-        falls as one over their number. After 64 updates, four are taken at every fourth.
+        stream as the rows it has). From {decay_rows} rows on (of the table, or of the stream so
+        far) it falls as one over their number. After 64 updates, four are taken at every fourth.
     batch_size : int or "auto", default="auto"
         Rows that an update averages over; 1 is the paper's online rule, "auto" is 200 or as many
         as there are.

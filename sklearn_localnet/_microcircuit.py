@@ -1,4 +1,4 @@
-"""The circuit: its weights, how they start, what its compartments hold, how a batch changes them.
+"""The circuit: its weights, what its compartments hold, how a batch changes them.
 
 `Microcircuit.learn` is the fast form of `_equations.py`, with preallocated buffers and in-place
 steps; the tests hold the two equal.
@@ -10,21 +10,17 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import qr
 from scipy.sparse import issparse
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from . import _equations as eq
+from ._start import input_statistics, start_weights
 from ._step_rules import AdaptiveStep, PlainStep, add_scaled
 
 SIZE_RATE = 0.01  # at which the size of plateaus is averaged, once there are enough updates
 TRACE_RATE = 0.1  # rho, the rate at which a trace of the gain update forgets
-LEAST_SPREAD = 0.01  # part of the gain that the differences between rows are taken to have
-ENOUGH_ROWS = 10  # from which a batch tells the largest eigenvalue of its activity
-LINEAR_START = 0.01  # part of the gain at which linear neurons start to learn row by row
 SURPRISE_FLOOR = 0.1  # the part of plasticity that a fully expected row keeps
 QUIET = 0.35  # part of the mean plateau that a row's must exceed to teach
-SMALLEST = 1000  # size of features, in least normal numbers; weights are about one over it
 READOUT_PACE = 1.5  # steps of the readout, whose inputs differ in size, against the basal ones
-RAREST = 0.001  # least chance that a label starts with
 RECENT_PART = 1 / 5  # of all updates, over which consolidated weights are an average
 EARLY = 64  # updates after which slow variables move at every SLOW-th only
 SLOW = 4
@@ -70,92 +66,6 @@ class Rates(NamedTuple):
     centering: float  # eps
     weight_decay: float  # the part of a weight lost in this step
     span: int  # updates over which consolidated weights are an average, at most
-
-
-def orthonormal(n_rows, n_columns, rng):
-    """Random matrix whose columns (or rows, where these are fewer) are orthonormal."""
-    tall = rng.standard_normal((max(n_rows, n_columns), min(n_rows, n_columns)))
-    frame = np.linalg.qr(tall)[0]
-    return frame if n_rows >= n_columns else frame.T
-
-
-def start_weights(design, x, y, share, rng, chances=None):
-    """Weights near the equilibrium of the gain control, and statistics of the inputs.
-
-    Apical and interneuron synapses start with singular values at the spread of the targets, which
-    is where Sec. A has them when the target is predictable, in random directions that they share.
-    Basal synapses start random, scaled so that the largest eigenvalue of mean z z^T is one (its
-    trace, for features of unit size, where batches have too few rows to tell). Linear neurons that
-    learn from so few rows start smaller: what chance put into their weights hardly fades where
-    inputs hardly vary, and targets give them their directions. The readout starts with the
-    ``chances`` of labels, where these are known.
-    """
-    k, m, n, n_inter = design.n_hidden, design.n_features, design.n_targets, design.n_interneurons
-    spread = np.sqrt(share @ np.mean(y.astype(np.float64) ** 2, axis=1)) or 0.5
-    frame = orthonormal(k, min(k, max(n, n_inter)), rng)
-    apical = spread * (frame[:, :n] if n <= k else frame @ orthonormal(k, n, rng))
-    inter = spread * (frame[:, :n_inter] if n_inter <= k else frame @ orthonormal(k, n_inter, rng))
-    inter = apical if n_inter == n else inter
-    back = inter.T
-    if design.interneurons == "decoupled":
-        back = inter.T + spread / np.sqrt(k) * rng.standard_normal(inter.T.shape)
-    scale, active = input_statistics(x, share)
-    limits = np.finfo(design.dtype)
-    if scale and not SMALLEST * limits.tiny < scale < np.sqrt(limits.max):
-        raise ValueError(
-            f"X holds values too {'small' if scale < 1 else 'large'} to learn from, of root mean "
-            f"square {scale:.3g}: scale the features, for instance with StandardScaler."
-        )
-    basal = rng.standard_normal((k, m)) / (np.sqrt(m) * (scale or 1.0))
-    z = eq.ACTIVATIONS[design.activation].function(x @ basal.T)
-    mean_activity = share @ z if design.centered else np.zeros(k)
-    gain = float(k)
-    if design.batch_size >= ENOUGH_ROWS:
-        centred, whole = (_largest_gain(part, share) for part in (z - mean_activity, z))
-        # Where rows hardly differ, what is left of them without their mean is rounding.
-        gain = max(centred, LEAST_SPREAD * whole) or gain
-    elif design.activation == "identity":
-        gain /= LINEAR_START
-    weights = {
-        "basal_weights": basal / np.sqrt(gain),
-        "basal_intercepts": np.zeros(k),
-        "readout_weights": np.zeros((n, k)),
-        "readout_intercepts": np.zeros(n) if chances is None else log_odds(chances, design.output),
-        "apical_weights": apical,
-        "interneuron_weights": inter,
-        "pyramidal_to_interneuron_weights": back,
-        "mean_activity": np.zeros(k),
-    }
-    if design.centered:
-        z = eq.ACTIVATIONS[design.activation].function(x @ weights["basal_weights"].T)
-        weights["mean_activity"] = share @ z
-    return weights, {"input_scale": scale, "active_inputs": active}
-
-
-def input_statistics(x, share):
-    """Size of the features in a batch, and how many of them are active at a time.
-
-    The root of the mean square x, and (mean |x|_1)^2 / mean |x|_2^2, which is m for features of one
-    size and the number of non-zeros for sparse ones (1 where all are zero).
-    """
-    magnitude = abs(x).astype(np.float64)
-    largest = magnitude.max()
-    if largest == 0:
-        return 0.0, 1.0
-    magnitude = magnitude / largest
-    square = magnitude.multiply(magnitude) if issparse(x) else magnitude**2
-    sums, squares = (np.asarray(part.sum(axis=1)).ravel() for part in (magnitude, square))
-    share = share * (sums > 0)
-    share = share / share.sum()
-    first, second = float(share @ sums), float(share @ squares)
-    return largest * math.sqrt(second / x.shape[1]), first**2 / second
-
-
-def _largest_gain(z, share):
-    """Largest eigenvalue of mean z z^T, from the smaller of the two Gram matrices."""
-    rows = np.sqrt(share)[:, None] * z
-    gram = rows @ rows.T if rows.shape[0] < rows.shape[1] else rows.T @ rows
-    return float(np.linalg.eigvalsh(gram)[-1])
 
 
 def gain_spectrum(z, share, interneuron):
@@ -537,9 +447,3 @@ def probabilities(scores, output):
     np.exp(chance, out=chance)
     chance /= chance.sum(axis=1, keepdims=True)
     return chance
-
-
-def log_odds(chances, output):
-    """Scores that `probabilities` turns into these chances (n,), kept off 0 and 1."""
-    chances = np.clip(chances, RAREST, 1 - RAREST)
-    return logit(chances) if output == "logistic" else np.log(chances)

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-from ._microcircuit import ENOUGH_ROWS, Rates, gain_spectrum
+from ._microcircuit import Rates, gain_spectrum
 from ._online import BATCH, learn_rows, runs_online
+from ._start import ENOUGH_ROWS
 from ._step_rules import decay
 
 GAIN_ROWS = 200  # rows whose activity tells the gains at the end of an epoch

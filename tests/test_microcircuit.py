@@ -15,11 +15,9 @@ from sklearn_localnet._microcircuit import (
     Design,
     Microcircuit,
     Rates,
-    input_statistics,
-    orthonormal,
     probabilities,
-    start_weights,
 )
+from sklearn_localnet._start import ENOUGH_ROWS, input_statistics, orthonormal, start_weights
 
 RATES = Rates(
     basal=0.03, apical=0.05, interneuron=0.07, centering=0.11, weight_decay=0.013, span=1000
@@ -514,9 +512,7 @@ def start(design, x, y, share, seed=0):
 @pytest.mark.parametrize("centered", [True, False])
 @pytest.mark.parametrize("activation", ["identity", "relu"])
 def test_activity_starts_with_the_largest_gain_that_is_allowed(activation, centered, scale):
-    design = make_design(
-        activation=activation, centered=centered, batch_size=_microcircuit.ENOUGH_ROWS
-    )
+    design = make_design(activation=activation, centered=centered, batch_size=ENOUGH_ROWS)
     x, y, _, share = make_batches(design)[0]
     weights, _ = start(design, scale * x, y, share)
     z = eq.somatic_activity(weights["basal_weights"], scale * x, activation)
