@@ -122,7 +122,7 @@ def test_rare_classes_are_learnt():
 @pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e3, 1e6])
 def test_the_scale_of_the_features_does_not_matter(iris, scale):
     X, y = iris
-    model = LocalRuleClassifier(fit_intercept=False, random_state=0, max_iter=60)
+    model = LocalRuleClassifier(random_state=0, max_iter=60)
     chance = model.fit(X, y).predict_proba(X)
     assert_allclose(model.fit(scale * X, y).predict_proba(scale * X), chance, rtol=1e-5, atol=1e-7)
 
