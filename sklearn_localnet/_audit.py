@@ -19,7 +19,7 @@ from sklearn.utils.validation import _num_samples
 
 from ._equations import ACTIVATIONS
 from ._microcircuit import Microcircuit
-from ._online import BLOCK
+from ._online import block_rows
 from ._training import Trainer
 from ._validation import MatrixLike, check_features, check_targets
 
@@ -148,12 +148,12 @@ def audit_locality(estimator: BaseEstimator, X: MatrixLike, y: ArrayLike) -> Loc
     """
     trainer = _started(estimator, X, y)
     design, in_blocks = trainer.circuit.design, trainer._runs_online()
-    findings = []
+    findings, block = [], block_rows(design)
     for experiment, touched in _experiments(design).items():
-        n_rows = BLOCK if in_blocks and experiment in _IN_BLOCK else design.batch_size
+        n_rows = block if in_blocks and experiment in _IN_BLOCK else design.batch_size
         findings += _observe(trainer, _state(trainer, n_rows), experiment, touched)
     if in_blocks:
-        findings += _compare_block(trainer, _state(trainer, BLOCK))
+        findings += _compare_block(trainer, _state(trainer, block))
     order = [*AXES, GATE]
     return LocalityReport(tuple(sorted(findings, key=lambda row: order.index(row.synapse))))
 

@@ -13,7 +13,7 @@ the same for eta_q. What touches the m features is three matrix products a block
 
 Written for all rows of the block at once, this is an equation z = F(z) in which each row depends on
 earlier rows only. Applying F again makes at least one more row exact, and in practice all rows at a
-pace that grows, so that a block of 64 rows settles in about five rounds of small matrix products.
+pace that grows, so that a block of 64 rows settles in five to ten rounds of small matrix products.
 """
 
 import math
@@ -26,7 +26,6 @@ from scipy.sparse import issparse
 from ._microcircuit import Rates
 
 BATCH = 256  # rows taken from the table at a time
-BLOCK = 64
 ROUNDING = 500  # units in the last place of z left open: weights see them times a rate
 LARGEST_RATE = 0.25  # beyond, beta^2 of a block would leave the range of float32
 
@@ -40,6 +39,11 @@ def runs_online(design, rates):
         and rates.weight_decay == 0
         and max(rates.apical, rates.interneuron, rates.centering) <= LARGEST_RATE
     )
+
+
+def block_rows(design):
+    """Rows of a block: fewer of a wide layer, where a round costs more than its calls."""
+    return 64 if design.n_hidden < 32 else 32
 
 
 def learn_rows(circuit, x, y, rates):
@@ -59,7 +63,7 @@ def learn_rows(circuit, x, y, rates):
         Squared error of each row before its update.
     """
     errors = np.empty(len(y), y.dtype)
-    first, size = 0, BLOCK
+    first, size = 0, block_rows(circuit.design)
     while first < len(y):
         rows = slice(first, first + size)
         block = _Block(circuit, x[rows], y[rows], Rates(*(rate[rows] for rate in rates)))
