@@ -42,7 +42,7 @@ from ._validation import (
 from ._version import __version__
 
 AUTO_BATCH = 200
-SMALL_LAYER = 10_000  # weights up to which float64 costs no more than the calls themselves
+SMALL_LAYER = 8_000  # weights up to which float64 costs hardly more than the calls themselves
 SITE = "https://sklearn-localnet.readthedocs.io/page"  # "page" leads to the default version
 FORWARD_NUMBERS = 500_000  # numbers held at a time while predicting: a few MB
 
