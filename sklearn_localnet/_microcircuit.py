@@ -20,6 +20,7 @@ SIZE_RATE = 0.01  # at which the size of plateaus is averaged, once there are en
 TRACE_RATE = 0.1  # rho, the rate at which a trace of the gain update forgets
 SURPRISE_FLOOR = 0.1  # the part of plasticity that a fully expected row keeps
 QUIET = 0.35  # part of the mean plateau that a row's must exceed to teach
+LARGEST_SHIFT = 0.1  # of a basal current of unit gain, by the step of all active inputs together
 READOUT_PACE = 1.5  # steps of the readout, whose inputs differ in size, against the basal ones
 RECENT_PART = 1 / 5  # of all updates, over which consolidated weights are an average
 EARLY = 64  # updates after which slow variables move at every SLOW-th only
@@ -385,13 +386,15 @@ class Microcircuit:
 
         An adaptive step is measured against the size of what the synapse transmits: the features
         for basal synapses, and 1 / sqrt(k), a neuron's part in unit gain, for the readout. All
-        active inputs together may move a basal current by no more than that part. Decay and
+        active inputs together may move a basal current by no more than that part, nor by more than
+        `LARGEST_SHIFT`: a few neurons would outrun the control of their gain. Decay and
         consolidation are slow, and take several updates at once later on.
         """
         eta, unit = rates.basal, self._unit
         adaptive = self.design.solver == "adam"
         fan = math.sqrt(self.design.n_hidden)
-        basal = min(eta, 1 / (fan * self.active_inputs)) if adaptive else eta
+        shift = min(LARGEST_SHIFT, 1 / fan)
+        basal = min(eta, shift / self.active_inputs) if adaptive else eta
         readout = READOUT_PACE * eta * fan if adaptive else eta
         steps = (basal / unit, eta, readout, readout)
         segments = [(*bound, step) for bound, step in zip(self._bounds, steps, strict=False)]

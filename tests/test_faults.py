@@ -69,6 +69,14 @@ def nth(call, action, original):
 # Interrupts
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Python's handler, which a process that was started in the background does not have."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt():
     signal.raise_signal(signal.SIGINT)
 

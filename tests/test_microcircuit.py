@@ -100,7 +100,8 @@ class ComposedCircuit:
         self.unit = circuit.history["input_scale"] if adaptive else 1.0
         # All active inputs together move a current by no more than a neuron's part in unit gain.
         active = circuit.history["active_inputs"]
-        self.most = 1 / math.sqrt(self.design.n_hidden) / active if adaptive else math.inf
+        shift = min(_microcircuit.LARGEST_SHIFT, 1 / math.sqrt(self.design.n_hidden))
+        self.most = shift / active if adaptive else math.inf
         self.moments = {}
         self.n_updates = 0
         self.consolidated = self.weights
