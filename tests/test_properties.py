@@ -194,7 +194,8 @@ def test_a_classifier_of_labels_by_chance_does_no_worse_than_guessing_how_freque
 def test_a_regressor_does_no_worse_than_the_mean(table):
     y = table.values
     model = LocalRuleRegressor(20, random_state=0).fit(table.X, y)
-    assert np.mean((y - model.predict(table.X)) ** 2) <= y.var() * (1 + 1e-3)
+    rounding = (np.finfo(float).eps * np.abs(y).max()) ** 2  # what is left where y is constant
+    assert np.mean((y - model.predict(table.X)) ** 2) <= y.var() * (1 + 1e-3) + rounding
 
 
 def documented_error(method, *args):
