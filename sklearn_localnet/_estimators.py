@@ -1,6 +1,7 @@
 """The estimators: parameters in, fitted attributes out."""
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -54,7 +55,7 @@ _SHARED_PARAMETERS = """hidden_layer_sizes : int or sequence of one int, default
     batch_size : int or "auto", default="auto"
         Rows that an update averages over; 1 is the paper's online rule, "auto" is 200 or as many
         as there are.
-    learning_rate_init : float, default={rate}
+    learning_rate_init : float, default={learning_rate_init}
         eta_1 of the basal synapses, and the rate of a delta-rule readout.
     apical_rate : float in (0, 1], default=0.003
         eta_2 of Eq. (6), an absolute rate.
@@ -164,12 +165,16 @@ _ATTRIBUTES = """basal_weights_ : ndarray of shape (n_hidden, n_features)
 
 
 def _documented(**words):
-    """Fill the shared parts into the docstring of an estimator, with its own words in them."""
+    """Fill the shared parts into the docstring of an estimator, with its defaults and words."""
 
     def fill(cls):
+        parameters = signature(cls.__init__).parameters
+        facts = {name: _quoted(parameter.default) for name, parameter in parameters.items()}
+        facts |= words | {"readouts": ", ".join(map(_quoted, cls._readouts))}
+        facts["decay_rows"] = f"{cls._decay_rows:,}"
         cls.__doc__ = cls.__doc__.format(
-            shared_parameters=_SHARED_PARAMETERS.format(**words),
-            more_parameters=_MORE_PARAMETERS.format(**words),
+            shared_parameters=_SHARED_PARAMETERS.format(**facts),
+            more_parameters=_MORE_PARAMETERS.format(**facts),
             attributes=_ATTRIBUTES,
         )
         return cls
@@ -177,14 +182,11 @@ def _documented(**words):
     return fill
 
 
+def _quoted(value):
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
 @_documented(
-    readouts='"softmax", "hebbian"',
-    readout='"softmax"',
-    modulation='"plateau"',
-    rate="0.004",
-    alpha="0.4",
-    decay_rows="5,000",
-    epsilon="0.003",
     readout_text='"softmax" (logistic for two classes and for labels) learns by the delta rule;',
     standardize="Whether to take the mean from the target columns",
 )
@@ -486,13 +488,6 @@ def _hinge(scores):
 
 
 @_documented(
-    readouts='"linear", "hebbian"',
-    readout='"linear"',
-    modulation="None",
-    rate="0.002",
-    alpha="1.0",
-    decay_rows="1,000",
-    epsilon="0.01",
     readout_text='"linear" learns by the delta rule;',
     standardize="Whether to centre and scale the target columns",
 )

@@ -8,7 +8,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import qr
 from scipy.sparse import issparse
 from scipy.special import expit
 
@@ -67,24 +66,6 @@ class Rates(NamedTuple):
     centering: float  # eps
     weight_decay: float  # the part of a weight lost in this step
     span: int  # updates over which consolidated weights are an average, at most
-
-
-def gain_spectrum(z, share, interneuron):
-    """Eigenvalues of mean z z^T within the span of Q, largest first, in float64, shape (l,).
-
-    The Rayleigh-Ritz values, from an orthonormal basis of the columns of Q. Zeros follow where
-    these span fewer than l directions; infinity stands for activity too large to square.
-    """
-    basis, triangle, _ = qr(interneuron, mode="economic", pivoting=True, check_finite=False)
-    sizes = np.abs(np.diagonal(triangle))
-    held = sizes > sizes[0] * max(interneuron.shape) * np.finfo(interneuron.dtype).eps
-    rows = np.sqrt(share)[:, None] * (z @ basis[:, held]).astype(np.float64)
-    gram = rows @ rows.T if rows.shape[0] < rows.shape[1] else rows.T @ rows
-    if not np.isfinite(gram).all():
-        return np.full(interneuron.shape[1], np.inf)
-    spectrum = np.zeros(interneuron.shape[1])
-    spectrum[: len(gram)] = np.linalg.eigvalsh(gram)[::-1]
-    return spectrum
 
 
 class Microcircuit:
@@ -384,19 +365,10 @@ class Microcircuit:
     def _move(self, rates):
         """Let the step rule move basal and readout synapses, less what decays.
 
-        An adaptive step is measured against the size of what the synapse transmits: the features
-        for basal synapses, and 1 / sqrt(k), a neuron's part in unit gain, for the readout. All
-        active inputs together may move a basal current by no more than that part, nor by more than
-        `LARGEST_SHIFT`: a few neurons would outrun the control of their gain. Decay and
-        consolidation are slow, and take several updates at once later on.
+        Decay and consolidation are slow, and take several updates at once later on.
         """
-        eta, unit = rates.basal, self._unit
         adaptive = self.design.solver == "adam"
-        fan = math.sqrt(self.design.n_hidden)
-        shift = min(LARGEST_SHIFT, 1 / fan)
-        basal = min(eta, shift / self.active_inputs) if adaptive else eta
-        readout = READOUT_PACE * eta * fan if adaptive else eta
-        steps = (basal / unit, eta, readout, readout)
+        steps = self._adaptive_steps(rates.basal) if adaptive else (rates.basal,) * len(STEPPED)
         segments = [(*bound, step) for bound, step in zip(self._bounds, steps, strict=False)]
         n_slow = self._n_slow()
         if n_slow and rates.weight_decay:
@@ -404,6 +376,18 @@ class Microcircuit:
         self._step(self._labile, self._direction, segments, self.n_updates)
         if n_slow and self._average is not None:
             self._consolidate(n_slow, rates.span)
+
+    def _adaptive_steps(self, eta):
+        """Size of a step for each of ``STEPPED``, measured against what the synapse transmits.
+
+        That is the features for basal synapses, and 1 / sqrt(k), a neuron's part in unit gain, for
+        the readout. All active inputs together may move a basal current by no more than that part,
+        nor by more than `LARGEST_SHIFT`: a few neurons would outrun the control of their gain.
+        """
+        fan = math.sqrt(self.design.n_hidden)
+        basal = min(eta, min(LARGEST_SHIFT, 1 / fan) / self.active_inputs)
+        readout = READOUT_PACE * eta * fan
+        return basal / self._unit, eta, readout, readout
 
     def _n_slow(self):
         """How many updates slow variables take at once: one each early on, then none or `SLOW`."""

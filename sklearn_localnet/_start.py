@@ -7,6 +7,7 @@ from scipy.sparse import issparse
 from scipy.special import logit
 
 from . import _equations as eq
+from ._gain import largest_gain
 
 ENOUGH_ROWS = 10  # from which a batch tells the largest eigenvalue of its activity
 LEAST_SPREAD = 0.01  # part of the gain that the differences between rows are taken to have
@@ -83,7 +84,7 @@ def _basal(design, x, share, scale, rng):
         z = eq.ACTIVATIONS[design.activation].function(x @ basal.T)
         centred = z - share @ z if design.centered else z
         # Where rows hardly differ, what is left of them without their mean is rounding.
-        gain = max(_largest_gain(centred, share), LEAST_SPREAD * _largest_gain(z, share)) or gain
+        gain = max(largest_gain(centred, share), LEAST_SPREAD * largest_gain(z, share)) or gain
     elif design.activation == "identity":
         gain /= LINEAR_START
     return basal / np.sqrt(gain)
@@ -121,13 +122,6 @@ def input_statistics(x, share):
     share = share / share.sum()
     first, second = float(share @ sums), float(share @ squares)
     return largest * math.sqrt(second / x.shape[1]), first**2 / second
-
-
-def _largest_gain(z, share):
-    """Largest eigenvalue of mean z z^T, from the smaller of the two Gram matrices."""
-    rows = np.sqrt(share)[:, None] * z
-    gram = rows @ rows.T if rows.shape[0] < rows.shape[1] else rows.T @ rows
-    return float(np.linalg.eigvalsh(gram)[-1])
 
 
 def _log_odds(chances, output):

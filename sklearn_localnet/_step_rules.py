@@ -42,11 +42,9 @@ class AdaptiveStep:
     """
 
     def __init__(self, size, dtype, beta_1, beta_2, epsilon, history):
-        sums = ("first_sum", "second_sum")
-        self.first_sum, self.second_sum = (
-            np.array(history[name], dtype) if name in history else np.zeros(size, dtype)
-            for name in sums
-        )
+        start = np.zeros(size)
+        self.first_sum = np.array(history.get("first_sum", start), dtype)
+        self.second_sum = np.array(history.get("second_sum", start), dtype)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
 
     @property

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-from ._microcircuit import Rates, gain_spectrum
+from ._gain import gain_spectrum
+from ._microcircuit import Rates
 from ._online import BATCH, learn_rows, runs_online
 from ._start import ENOUGH_ROWS
 from ._step_rules import decay

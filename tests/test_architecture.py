@@ -16,6 +16,7 @@ FLOW = [
     "_callbacks",
     "_validation",
     "_encoding",
+    "_gain",
     "_start",
     "_step_rules",
     "_microcircuit",

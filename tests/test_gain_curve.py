@@ -9,7 +9,7 @@ from sklearn.datasets import load_iris
 from sklearn.preprocessing import scale
 
 from sklearn_localnet import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor
-from sklearn_localnet._microcircuit import gain_spectrum
+from sklearn_localnet._gain import gain_spectrum
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 RATES = {"learning_rate_init": 1e-3, "apical_rate": 1e-2, "interneuron_rate": 1e-2}
