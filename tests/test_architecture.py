@@ -23,6 +23,7 @@ FLOW = [
     "_online",
     "_training",
     "_audit",
+    "_docstrings",
     "_base",
     "_mlp",
     "_estimators",
