@@ -237,7 +237,7 @@ def _train(trainer, state, gate=None, sweeps=(None,)):
         return gates[-1] if gate is None else gate
 
     circuit._gate = held
-    size = float(circuit._plateau_size(np.zeros((1, 1)), np.zeros((1, 1))))
+    size = float(circuit._plateau_size(np.zeros((1, 1)), np.zeros(1)))
     circuit._plateau_size, circuit.widen = lambda *_: size, lambda *_: None
     feed = _Rows(state, trainer.feed.batch(slice(0, 1)))
     learner = Trainer(feed, trainer.schedule, trainer.batch_size, circuit, None, trainer.n_seen)

@@ -1,7 +1,6 @@
 """How strong activity is: eigenvalues of mean z z^T, which gain control holds at one at most."""
 
 import numpy as np
-from scipy.linalg import qr
 
 
 def largest_gain(z, share):
@@ -15,8 +14,7 @@ def gain_spectrum(z, share, interneuron):
     The Rayleigh-Ritz values, from an orthonormal basis of the columns of Q. Zeros follow where
     these span fewer than l directions; infinity stands for activity too large to square.
     """
-    basis, triangle, _ = qr(interneuron, mode="economic", pivoting=True, check_finite=False)
-    sizes = np.abs(np.diagonal(triangle))
+    basis, sizes, _ = np.linalg.svd(interneuron, full_matrices=False)
     held = sizes > sizes[0] * max(interneuron.shape) * np.finfo(interneuron.dtype).eps
     gram = _gram((z @ basis[:, held]).astype(np.float64), share)
     if not np.isfinite(gram).all():

@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from . import _equations as eq
 from ._start import input_statistics, start_weights
-from ._step_rules import AdaptiveStep, PlainStep, add_scaled
+from ._step_rules import AdaptiveStep, PlainStep
 
 SIZE_RATE = 0.01  # at which the size of plateaus is averaged, once there are enough updates
 TRACE_RATE = 0.1  # rho, the rate at which a trace of the gain update forgets
@@ -101,7 +101,8 @@ class Microcircuit:
         self._average = None
         self._bounds = bounds[: 2 if design.hebbian else len(STEPPED)]
         moved = {name: self._own[name] for name in own[: len(self._bounds)]}
-        self._direction = np.zeros(self._bounds[-1][1], design.dtype)  # for intercepts not learnt
+        self._work = np.empty_like(self._labile)
+        self._direction = self._work[: self._bounds[-1][1]]
         self._direction_views = list(_unpacked(self._direction, moved)[0].values())
         trace = history.get("gain_trace", np.zeros(self.interneuron_weights.shape))
         self.gain_trace = np.array(trace, dtype=design.dtype, order="C")
@@ -226,14 +227,12 @@ class Microcircuit:
         z, slope = self._somatic(x, share, rates.centering)
         error, loss = self._readout_error(z, y, offset, share)
         p = self._plateau(z, y)
-        gate = None
-        if self.design.modulation is not None:
-            gate = self._gate(p, error, share)
-            p *= gate[:, None]
+        gate = self._gate(p, error, share)
         p *= slope
         self.recent = z, share
+        self._set_basal_directions(x, p, share, gate)
         share = share[:, None]
-        self._set_directions(x, p, z, error * share, share, gate)
+        self._set_readout_directions(z, error * share)
         self._change_targets_and_gain(z, y * share, share, rates)
         self._move(rates)
         return loss
@@ -251,8 +250,9 @@ class Microcircuit:
             np.matmul(x, self.basal_weights.T, out=z)
         z += self.basal_intercepts
         if self.design.activation == "relu":
-            np.maximum(z, 0, out=z)
-            slope = np.sign(z, out=self._slope[:rows])
+            slope = self._slope[:rows]
+            np.copyto(slope, z > 0)
+            z *= slope
         else:
             z[...] = self.function(z)
             slope = self.derivative(z)
@@ -284,8 +284,9 @@ class Microcircuit:
         if self.design.hebbian or self.design.output == "identity":
             error = np.subtract(y, scores, out=scores)
             return error, float(share @ np.einsum("ij,ij->i", error, error))
-        truth = y + offset
-        chance = probabilities(scores, self.design.output)
+        # Stored by columns: few columns and many rows are reduced sooner so.
+        truth = np.add(y, offset, order="F")
+        chance = probabilities(np.asfortranarray(scores), self.design.output)
         error = truth - chance
         if self.design.output == "softmax":
             likelihood = np.einsum("ij,ij->i", truth, chance)[:, None]
@@ -296,6 +297,8 @@ class Microcircuit:
 
     def _gate(self, p, error, share):
         """The broadcast gate on each row's plateau, one on average over the batch, shape (B,)."""
+        if self.design.modulation is None:
+            return np.ones_like(share)
         if self.design.modulation == "plateau":
             size = np.sqrt(np.einsum("ij,ij->i", p, p))
             gate = np.maximum(size - QUIET * (share @ size), 0)
@@ -308,35 +311,39 @@ class Microcircuit:
         mean = share @ gate
         return gate / mean if mean > 0 else gate
 
-    def _set_directions(self, x, p, z, error, share, gate):
-        """Eqs. (5) and (9), and the delta rule of the readout."""
-        basal, intercepts, *readout = self._direction_views
-        unit = self._unit
-        p *= share / (unit * self._plateau_size(p, share))
+    def _set_basal_directions(self, x, p, share, gate):
+        """Eqs. (5) and (9), each row times its gate."""
+        basal, intercepts, *_ = self._direction_views
+        weight = share * gate
+        weight /= self._unit * self._plateau_size(p, weight * gate)
+        np.multiply(weight @ p, self._unit if self.design.fit_intercept else 0.0, out=intercepts)
+        p *= weight[:, None]
         if issparse(x):
             basal[...] = (x.T @ p).T
         else:
-            p_taught, x = self._taught(p, x, gate)
-            np.matmul(p_taught.T, x, out=basal)
-        if self.design.fit_intercept:
-            np.multiply(p.sum(axis=0), unit, out=intercepts)
-        if readout:
-            np.matmul(error.T, z, out=readout[0])
-            error.sum(axis=0, out=readout[1])
+            p, x = self._taught(p, x, gate)
+            np.matmul(p.T, x, out=basal)
 
-    def _plateau_size(self, p, share):
+    def _set_readout_directions(self, z, error):
+        """The delta rule, where the readout has synapses of its own; ``error`` has its shares."""
+        if not self.design.hebbian:
+            *_, weights, intercepts = self._direction_views
+            np.matmul(error.T, z, out=weights)
+            error.sum(axis=0, out=intercepts)
+
+    def _plateau_size(self, p, weight):
         """Running root mean square of what reaches the basal synapses, for the adaptive step."""
         if self.design.solver != "adam":
             return 1.0
-        power = float(share[:, 0] @ np.einsum("ij,ij->i", p, p)) / self.design.n_hidden
+        power = float(weight @ np.einsum("ij,ij->i", p, p)) / self.design.n_hidden
         rate = max(SIZE_RATE, 1 / self.n_updates)
         self.plateau_power += rate * (power - self.plateau_power)
         return math.sqrt(self.plateau_power) or 1.0
 
     def _taught(self, p, x, gate):
         """Plateaus and inputs of the rows that teach; of all, where leaving out gains nothing."""
-        rows = None if gate is None else np.flatnonzero(gate)
-        if rows is None or len(rows) > 0.75 * len(p):
+        rows = np.flatnonzero(gate)
+        if len(rows) > 0.75 * len(p):
             return p, x
         if len(self._teaching) < len(rows):
             self._teaching = np.empty_like(x)
@@ -373,7 +380,8 @@ class Microcircuit:
         n_slow = self._n_slow()
         if n_slow and rates.weight_decay:
             self._fade(max(0.0, 1 - rates.weight_decay) ** n_slow)
-        self._step(self._labile, self._direction, segments, self.n_updates)
+        moved = self._labile[: len(self._direction)]
+        self._step(moved, self._direction, segments, self.n_updates)
         if n_slow and self._average is not None:
             self._consolidate(n_slow, rates.span)
 
@@ -405,8 +413,9 @@ class Microcircuit:
         """Let each consolidated weight follow its labile one, as an average over recent updates."""
         recent = max(1.0, self.n_updates * RECENT_PART)
         rate = min(1.0, n_slow / min(recent, span))
-        self._average *= 1 - rate
-        add_scaled(self._average, self._labile, rate)
+        move = np.subtract(self._labile, self._average, out=self._work)
+        move *= rate
+        self._average += move
 
 
 def _packed(arrays, dtype):

@@ -7,18 +7,11 @@ knows nothing of the circuit; it sees flat arrays and, for each segment of them,
 import math
 
 import numpy as np
-from scipy.linalg.blas import daxpy, saxpy
 
 
 def decay(n_seen, decay_samples):
     """Divisor of every rate after ``n_seen`` samples, 1 + t / t_0 (1 where t_0 is None)."""
     return 1.0 if decay_samples is None else 1.0 + n_seen / decay_samples
-
-
-def add_scaled(target, addend, factor):
-    """``target += factor * addend`` for flat arrays of one dtype, in one pass."""
-    axpy = saxpy if target.dtype == np.float32 else daxpy
-    axpy(addend, target, a=factor)
 
 
 class PlainStep:
@@ -28,9 +21,13 @@ class PlainStep:
         self.history = {}
 
     def __call__(self, weights, direction, segments, n_updates):
-        """Move flat ``weights`` in place; ``segments`` has a (start, stop, rate) for each part."""
+        """Move flat ``weights`` in place; ``direction`` is used up as work space.
+
+        ``segments`` holds a (start, stop, rate) for each part; ``n_updates`` counts this one.
+        """
         for start, stop, rate in segments:
-            add_scaled(weights[start:stop], direction[start:stop], rate)
+            direction[start:stop] *= rate
+        weights += direction
 
 
 class AdaptiveStep:
@@ -53,10 +50,7 @@ class AdaptiveStep:
         return {"first_sum": self.first_sum, "second_sum": self.second_sum}
 
     def __call__(self, weights, direction, segments, n_updates):
-        """Move flat ``weights`` in place; ``direction`` is used up as work space.
-
-        ``segments`` holds a (start, stop, rate) for each part; ``n_updates`` counts this one.
-        """
+        """Move flat ``weights`` in place, as the plain step does."""
         first, second = self.first_sum, self.second_sum
         first *= self.beta_1
         first += direction
@@ -69,4 +63,5 @@ class AdaptiveStep:
         unbiased = math.sqrt((1 - self.beta_2**n_updates) / (1 - self.beta_2))
         unbiased *= (1 - self.beta_1) / (1 - self.beta_1**n_updates)
         for start, stop, rate in segments:
-            add_scaled(weights[start:stop], step[start:stop], rate * unbiased)
+            step[start:stop] *= rate * unbiased
+        weights += step
