@@ -20,13 +20,13 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy.linalg.blas import dtrsm, strsm
 from scipy.sparse import issparse
 
 from ._microcircuit import Rates
 
 BATCH = 256  # rows taken from the table at a time
-ROUNDING = 500  # units in the last place of z left open: weights see them times a rate
+STRIP = 16  # rows of a block whose products with the rows before them are one matrix product
+LEFT_OPEN = 0.7  # power of the unit in the last place; 1e-11 of z in float64, seen times a rate
 LARGEST_RATE = 0.25  # beyond, beta^2 of a block would leave the range of float32
 
 
@@ -81,6 +81,18 @@ def _earlier(size, dtype):
     return np.tri(size, k=-1, dtype=dtype)
 
 
+def _overlap(x):
+    """Products x_t . x_s of rows with rows up to their own, by strips; others may be anything."""
+    if issparse(x):
+        return (x @ x.T).toarray()
+    size = len(x)
+    overlap = np.zeros((size, size), x.dtype)
+    for first in range(0, size, STRIP):
+        rows = slice(first, first + STRIP)
+        np.matmul(x[rows], x[: rows.stop].T, out=overlap[rows, : rows.stop])
+    return overlap
+
+
 class _Block:
     """What the rows of a block do to the circuit and to each other.
 
@@ -92,6 +104,7 @@ class _Block:
         self.circuit, self.x, self.y = circuit, x, y
         design, size = circuit.design, len(y)
         self.target = design.interneurons == "target"
+        self.enough = np.finfo(design.dtype).eps ** (2 * LEFT_OPEN)
         # Averages: what is left of the start before each row, and each rate over what it leaves.
         parts = np.stack([rates.apical, rates.interneuron, rates.centering])
         left = np.ones((3, size + 1), design.dtype)
@@ -104,17 +117,18 @@ class _Block:
         lower = _earlier(size, design.dtype)
         self.memory = lower * parts[0]
         self.memory *= alpha  # c_ts
-        self.opposed = lower * -parts[1]
+        self.learnt = lower * parts[1]
         self.pace = rates.basal * square[:, 0]
         self.apical = y @ circuit.apical_weights.T
         self.apical *= alpha / square
         self.agreement = y @ y.T
         self.agreement *= self.memory
         self.agreement /= square
-        self.to_pyramidal = np.ascontiguousarray(circuit.interneuron_weights.T)
+        self.to_interneuron = circuit.pyramidal_to_interneuron_weights.T
+        self.to_pyramidal = circuit.interneuron_weights.T
         self.currents = x @ circuit.basal_weights.T
         self.currents += circuit.basal_intercepts
-        self.overlap = (x @ x.T).toarray() if issparse(x) else x @ x.T
+        self.overlap = _overlap(x)
         if design.fit_intercept:
             self.overlap += 1
         self.overlap *= lower * self.pace
@@ -125,12 +139,11 @@ class _Block:
 
     def settle(self):
         """Find z, n and the plateaus of all rows; False where numbers overflow on the way."""
-        z, change = np.empty((2, *self.currents.shape), self.currents.dtype)
-        enough = (ROUNDING * np.finfo(z.dtype).eps) ** 2
+        z, change, steps = np.empty((3, *self.currents.shape), self.currents.dtype)
         # The first guess takes apical and interneuron synapses as they are before the block.
         slope = self._activity(np.zeros_like(z), z)
-        heard = z @ self.circuit.pyramidal_to_interneuron_weights.T
-        steps = self.apical - heard @ self.to_pyramidal
+        n = z @ self.to_interneuron
+        np.subtract(self.apical, n @ self.to_pyramidal, out=steps)
         moved, gain = float(np.vdot(z, z)) or 1.0, 1.0
         while True:
             if slope is not None:
@@ -141,15 +154,27 @@ class _Block:
             before, moved = moved, float(np.vdot(change, change))
             if len(self.y) > 1 and not math.isfinite(moved):
                 return False
-            n = self._interneurons(z)
+            heard, coupled = self._heard(z)
+            n = self._interneurons(n, heard, coupled)
             self._plateaus(z, n, steps)
             # The pace grows, so the next change is at most this one times a gain there was.
             gain_before, gain = gain, moved / before
             left = moved * min(max(gain, gain_before), 1)
-            if len(self.y) == 1 or left <= enough * float(np.vdot(z, z)):
+            if not left > self.enough * float(np.vdot(z, z)):
                 break
-        self.z, self.n, self.steps = z, n, steps if slope is None else steps * slope
-        return True
+        self.z, self.steps = z, steps if slope is None else steps * slope
+        return self._settle_interneurons(n, heard, coupled)
+
+    def _settle_interneurons(self, n, heard, coupled):
+        """Find n for good: z may not have heard it, where basal synapses hardly move."""
+        for _ in n:  # one more row is exact after each time
+            before, n = n, self._interneurons(n, heard, coupled)
+            change = n - before
+            moved = float(np.vdot(change, change))
+            if not moved > self.enough * float(np.vdot(n, n)):
+                break
+        self.n = n
+        return len(n) == 1 or math.isfinite(moved)
 
     def _activity(self, steps, z):
         """Write z given the steps of earlier rows; f', or None for ones."""
@@ -164,28 +189,34 @@ class _Block:
             z[...] = circuit.function(z)
             slope = circuit.derivative(z)
         if circuit.design.centered:
-            z[...] = self.centre @ z - self.shift
+            self.output = z.copy()
+            np.matmul(self.centre, self.output, out=z)
+            z -= self.shift
         return slope
 
-    def _interneurons(self, z):
-        """Interneurons given z, by substitution: each row hears what earlier rows left in Q, R."""
-        n = z @ self.circuit.pyramidal_to_interneuron_weights.T
+    def _heard(self, z):
+        """What interneurons hear by R as it was before the block, and as earlier rows changed it.
+
+        The latter is a factor for the drive of each earlier row.
+        """
         coupled = z @ z.T
-        coupled *= self.opposed
-        if self.target:
-            n -= coupled @ self.y
-            return n
-        solve = dtrsm if n.dtype == np.float64 else strsm
-        return solve(1.0, coupled.T, n.T, side=1, diag=1, overwrite_b=1).T
+        coupled *= self.learnt
+        return z @ self.to_interneuron, coupled
+
+    def _interneurons(self, n, heard, coupled):
+        """Interneurons, given what was made of them in earlier rows before."""
+        n = coupled @ (self.y if self.target else n)
+        n += heard
+        return n
 
     def _plateaus(self, z, n, p):
         """Write the plateaus given z and n, apical current less inhibition."""
         coupled = n @ (self.y if self.target else n).T
-        coupled *= self.opposed
-        coupled += self.agreement
+        coupled *= self.learnt
+        coupled -= self.agreement
         np.matmul(coupled, z, out=p)
-        p += self.apical
-        p -= n @ self.to_pyramidal
+        p += n @ self.to_pyramidal
+        np.subtract(self.apical, p, out=p)
 
     def close(self):
         """Write the block into the weights; squared error of each row before its update."""
@@ -204,8 +235,7 @@ class _Block:
         if circuit.design.fit_intercept:
             circuit.basal_intercepts += steps.sum(axis=0)
         if circuit.design.centered:
-            output = circuit.function(self.overlap[-1] @ self.steps + self.currents[-1])
-            circuit.mean_activity[...] = output - z[-1]
+            circuit.mean_activity[...] = self.output[-1] - z[-1]
         circuit.apical_weights += z.T @ (y * self.parts[0, :, None])
         circuit.apical_weights *= self.left[0, -1]
         if circuit.design.interneurons == "decoupled":

@@ -67,10 +67,15 @@ PARAMETERS = [
 ]
 
 
+def nodes(module):
+    """The syntax tree of a module, node by node."""
+    path = Path(sklearn_localnet.__file__).with_name(f"{module}.py")
+    return ast.walk(ast.parse(path.read_text()))
+
+
 def imported(module):
     """Names of the package's modules that a module imports."""
-    path = Path(sklearn_localnet.__file__).with_name(f"{module}.py")
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(module):
         if isinstance(node, ast.ImportFrom) and node.level:
             yield from [node.module] if node.module else [name.name for name in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module.startswith("sklearn_localnet"):
@@ -80,6 +85,16 @@ def imported(module):
 @pytest.mark.parametrize("module", FLOW)
 def test_a_module_imports_only_from_those_above_it(module):
     assert set(imported(module)) <= set(FLOW[: FLOW.index(module)])
+
+
+@pytest.mark.parametrize("module", FLOW)
+def test_linear_algebra_is_numpys_alone(module):
+    # The wheels of numpy and of scipy bring a BLAS each. Where calls of one follow calls of the
+    # other, the threads of either wait for a core that those of the other keep busy.
+    for node in nodes(module):
+        names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not [name for name in names if name.startswith("scipy.linalg")]
 
 
 def test_every_module_has_its_place_in_the_flow():

@@ -249,3 +249,12 @@ def test_rates_that_make_the_circuit_swing_are_followed_too():
     changes = {"activation": "tanh", "hidden_layer_sizes": 8, **rates}
     start = make(LocalRuleRegressor, **changes).partial_fit(X[:1], Y[:1])
     assert_follows_the_loop(feed(make(LocalRuleRegressor, **changes), X, Y, [200]), start, X, Y)
+
+
+@pytest.mark.parametrize("interneurons", ["tied", "decoupled"])
+def test_interneurons_settle_where_basal_synapses_hardly_move(table, interneurons):
+    X, Y = np.vstack([table[0][:1], 10 * table[0][1:]]), table[1]
+    rates = {"learning_rate_init": 1e-12, "apical_rate": 0.01, "interneuron_rate": 0.2}
+    changes = {"interneurons": interneurons, **rates}
+    start = make(LocalRuleRegressor, **changes).partial_fit(X[:1], Y[:1])
+    assert_follows_the_loop(feed(make(LocalRuleRegressor, **changes), X, Y, [ROWS]), start, X, Y)
