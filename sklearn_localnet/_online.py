@@ -25,7 +25,6 @@ from scipy.sparse import issparse
 from ._microcircuit import Rates
 
 BATCH = 256  # rows taken from the table at a time
-STRIP = 16  # rows of a block whose products with the rows before them are one matrix product
 LEFT_OPEN = 0.7  # power of the unit in the last place; 1e-11 of z in float64, seen times a rate
 LARGEST_RATE = 0.25  # beyond, beta^2 of a block would leave the range of float32
 
@@ -81,18 +80,6 @@ def _earlier(size, dtype):
     return np.tri(size, k=-1, dtype=dtype)
 
 
-def _overlap(x):
-    """Products x_t . x_s of rows with rows up to their own, by strips; others may be anything."""
-    if issparse(x):
-        return (x @ x.T).toarray()
-    size = len(x)
-    overlap = np.zeros((size, size), x.dtype)
-    for first in range(0, size, STRIP):
-        rows = slice(first, first + STRIP)
-        np.matmul(x[rows], x[: rows.stop].T, out=overlap[rows, : rows.stop])
-    return overlap
-
-
 class _Block:
     """What the rows of a block do to the circuit and to each other.
 
@@ -128,7 +115,7 @@ class _Block:
         self.to_pyramidal = circuit.interneuron_weights.T
         self.currents = x @ circuit.basal_weights.T
         self.currents += circuit.basal_intercepts
-        self.overlap = _overlap(x)
+        self.overlap = (x @ x.T).toarray() if issparse(x) else x @ x.T
         if design.fit_intercept:
             self.overlap += 1
         self.overlap *= lower * self.pace
