@@ -139,8 +139,6 @@ class _Block:
             slope = self._activity(steps, z)
             change -= z
             before, moved = moved, float(np.vdot(change, change))
-            if len(self.y) > 1 and not math.isfinite(moved):
-                return False
             heard, coupled = self._heard(z)
             n = self._interneurons(n, heard, coupled)
             self._plateaus(z, n, steps)
@@ -150,18 +148,18 @@ class _Block:
             if not left > self.enough * float(np.vdot(z, z)):
                 break
         self.z, self.steps = z, steps if slope is None else steps * slope
-        return self._settle_interneurons(n, heard, coupled)
+        self.n, moved_n = self._settle_interneurons(n, heard, coupled)
+        return len(z) == 1 or math.isfinite(moved + moved_n)
 
     def _settle_interneurons(self, n, heard, coupled):
-        """Find n for good: z may not have heard it, where basal synapses hardly move."""
+        """Find n for good: z may not heed it, where basal synapses hardly move; also its change."""
         for _ in n:  # one more row is exact after each time
             before, n = n, self._interneurons(n, heard, coupled)
             change = n - before
             moved = float(np.vdot(change, change))
             if not moved > self.enough * float(np.vdot(n, n)):
                 break
-        self.n = n
-        return len(n) == 1 or math.isfinite(moved)
+        return n, moved
 
     def _activity(self, steps, z):
         """Write z given the steps of earlier rows; f', or None for ones."""

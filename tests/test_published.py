@@ -242,6 +242,22 @@ def test_a_block_that_does_not_settle_is_learnt_in_smaller_ones(table, name, mon
     assert_follows_the_loop(model, start, X, Y)
 
 
+def test_a_block_whose_guesses_overflow_is_learnt_in_smaller_ones(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, Y = 2 * rng.standard_normal((120, 20)), rng.standard_normal((120, 3))
+    rates = {"learning_rate_init": 0.02, "apical_rate": 0.05, "interneuron_rate": 0.02}
+    changes = {"hidden_layer_sizes": 8, "dtype": "float32", **rates}
+    settle, settled = _online._Block.settle, []
+    monkeypatch.setattr(
+        _online._Block, "settle", lambda b: settled.append(settle(b)) or settled[-1]
+    )
+    start = make(LocalRuleRegressor, **changes).partial_fit(X[:1], Y[:1])
+    model = feed(make(LocalRuleRegressor, **changes), X, Y, [120])
+    assert False in settled
+    for name, expected in loop(start, X, Y).items():
+        np.testing.assert_allclose(getattr(model, name), expected, atol=1e-4, err_msg=name)
+
+
 def test_rates_that_make_the_circuit_swing_are_followed_too():
     rng = np.random.default_rng(1)
     X, Y = rng.standard_normal((200, 20)), rng.standard_normal((200, 3))
