@@ -122,7 +122,6 @@ class Microcircuit:
             self._step = AdaptiveStep(self._direction.size, design.dtype, *betas, history)
         self.function, self.derivative = eq.ACTIVATIONS[design.activation]
         self._z = self._p = self._slope = np.empty((0, design.n_hidden), design.dtype)
-        self._teaching = np.empty((0, design.n_features), design.dtype)
         self.recent = None
 
     def _completed(self, own):
@@ -321,7 +320,6 @@ class Microcircuit:
         if issparse(x):
             basal[...] = (x.T @ p).T
         else:
-            p, x = self._taught(p, x, gate)
             np.matmul(p.T, x, out=basal)
 
     def _set_readout_directions(self, z, error):
@@ -339,15 +337,6 @@ class Microcircuit:
         rate = max(SIZE_RATE, 1 / self.n_updates)
         self.plateau_power += rate * (power - self.plateau_power)
         return math.sqrt(self.plateau_power) or 1.0
-
-    def _taught(self, p, x, gate):
-        """Plateaus and inputs of the rows that teach; of all, where leaving out gains nothing."""
-        rows = np.flatnonzero(gate)
-        if len(rows) > 0.75 * len(p):
-            return p, x
-        if len(self._teaching) < len(rows):
-            self._teaching = np.empty_like(x)
-        return p[rows], np.take(x, rows, axis=0, out=self._teaching[: len(rows)], mode="clip")
 
     @property
     def _unit(self):
