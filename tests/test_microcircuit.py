@@ -359,9 +359,20 @@ def test_consolidated_weights_average_over_a_span_of_updates_at_most():
     np.testing.assert_allclose(after, (before + circuit.labile["basal_weights"]) / 2, rtol=1e-12)
 
 
-@pytest.mark.parametrize("solver", ["sgd", "adam"])
-def test_an_adaptive_step_of_any_size_moves_a_basal_current_by_a_neurons_part_at_most(solver):
-    assert_learns_as_composed(make_design(solver=solver), rates=RATES._replace(basal=0.6))
+@pytest.mark.parametrize("n_hidden", [5, 150])  # below and above 1 / LARGEST_SHIFT squared
+def test_an_adaptive_step_of_any_size_moves_a_basal_current_by_a_neurons_part_at_most(n_hidden):
+    design = make_design(solver="adam", n_hidden=n_hidden)
+    assert_learns_as_composed(design, rates=RATES._replace(basal=0.6))
+
+
+def test_a_rectified_neuron_at_exactly_zero_does_not_learn():
+    design = make_design(activation="relu", solver="adam")
+    batch = make_batches(design)[0]
+    circuit = started(design, batch)
+    circuit.basal_weights[0] = circuit.basal_intercepts[0] = 0
+    circuit.learn(*batch, RATES)
+    assert not circuit.labile["basal_weights"][0].any()
+    assert circuit.labile["basal_weights"][1:].any(axis=1).all()
 
 
 def test_without_weight_decay_no_weight_shrinks():
