@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from sklearn_localnet import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor, _online
+from sklearn_localnet import (
+    PUBLISHED,
+    LocalRuleClassifier,
+    LocalRuleRegressor,
+    _online,
+    _training,
+)
 
 ROWS, FEATURES, HIDDEN = 300, 7, 6
 RATES = {"learning_rate_init": 0.02, "apical_rate": 0.03, "interneuron_rate": 0.01}
@@ -39,6 +45,7 @@ SETTINGS = {
     "tanh": {"activation": "tanh"},
     "logistic": {"activation": "logistic"},
     "decoupled": {"interneurons": "decoupled"},
+    "target-driven": {"interneurons": "target", "n_interneurons": None},
     "centred": {"activation": "relu", "centering_rate": 0.01},
     "intercept": {"activation": "relu", "fit_intercept": True},
     "fewer interneurons": {"n_interneurons": 2},
@@ -92,10 +99,13 @@ def feed(model, X, y, chunks, **classes):
 
 
 def loop(model, X, Y):
-    """Weights after rows 1, 2, ... of (X, Y), from those that ``model`` has after row 0."""
+    """Weights after rows 1, 2, ... of (X, Y), from those that ``model`` has after row 0.
+
+    With them come the squared errors of these rows, each before it is learnt.
+    """
     W1, b1, W2T, Q, R, zbar = (getattr(model, name).copy() for name in LEARNT)
     f, slope = FUNCTION[model.activation], SLOPE[model.activation]
-    tied = model.interneurons == "tied"
+    errors = []
     for t in range(1, len(X)):
         x, y = X[t], Y[t]
         divisor = 1.0
@@ -108,19 +118,20 @@ def loop(model, X, Y):
         if model.centering_rate is not None:
             zbar = zbar + model.centering_rate / divisor * (z - zbar)  # (24)
             z = z - zbar
-        n = Q.T @ z if tied else R @ z
+        errors.append(np.sum((y - W2T.T @ z) ** 2))
+        n = R @ z
         p = slope(u) * (W2T @ y - Q @ n)
         W1 = W1 + eta_1 * np.outer(p, x)  # (5), (9)
         if model.fit_intercept:
             b1 = b1 + eta_1 * p
         W2T = W2T + eta_2 * (np.outer(z, y) - W2T)  # (6)
-        Q = Q + eta_q * (np.outer(z, n) - Q)  # (7), (21)
-        R = Q.T if tied else R + eta_q * (np.outer(n, z) - R)  # (22)
-    return dict(zip(LEARNT, (W1, b1, W2T, Q, R, zbar), strict=True))
+        Q = Q + eta_q * (np.outer(z, y if model.interneurons == "target" else n) - Q)  # (7), (21)
+        R = R + eta_q * (np.outer(n, z) - R) if model.interneurons == "decoupled" else Q.T  # (22)
+    return dict(zip(LEARNT, (W1, b1, W2T, Q, R, zbar), strict=True)), errors
 
 
 def assert_follows_the_loop(model, start, X, Y):
-    for name, expected in loop(start, X, Y).items():
+    for name, expected in loop(start, X, Y)[0].items():
         np.testing.assert_allclose(getattr(model, name), expected, rtol=0, atol=1e-10, err_msg=name)
     np.testing.assert_array_equal(model.readout_weights_, model.apical_weights_.T)
     assert model.t_ == len(X)
@@ -134,6 +145,14 @@ def test_regressor_stream_follows_the_printed_equations(table, changes, chunks):
     moved = feed(make(LocalRuleRegressor, **changes), X, Y, chunks)
     assert np.abs(moved.basal_weights_ - start.basal_weights_).max() > 1e-3
     assert_follows_the_loop(moved, start, X, Y)
+
+
+@pytest.mark.parametrize("changes", SETTINGS.values(), ids=SETTINGS)
+def test_the_loss_is_the_mean_squared_error_of_rows_before_they_are_learnt(table, changes):
+    X, Y = table
+    start = make(LocalRuleRegressor, **changes).partial_fit(X[:1], Y[:1])
+    expected = np.mean(loop(start, X, Y)[1])
+    assert start.partial_fit(X[1:], Y[1:]).loss_ == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -254,8 +273,31 @@ def test_a_block_whose_guesses_overflow_is_learnt_in_smaller_ones(monkeypatch):
     start = make(LocalRuleRegressor, **changes).partial_fit(X[:1], Y[:1])
     model = feed(make(LocalRuleRegressor, **changes), X, Y, [120])
     assert False in settled
-    for name, expected in loop(start, X, Y).items():
+    for name, expected in loop(start, X, Y)[0].items():
         np.testing.assert_allclose(getattr(model, name), expected, atol=1e-4, err_msg=name)
+
+
+NOT_PUBLISHED = [
+    {"solver": "adam"},
+    {"readout": "linear"},
+    {"gain_damping": 0.3},
+    {"alpha": 1e-3},
+    {"batch_size": 2},
+    {"apical_rate": 0.3},
+    {"interneuron_rate": 0.3},
+    {"centering_rate": 0.3},
+]
+
+
+def test_the_published_update_runs_in_blocks_and_no_other_does(table, monkeypatch):
+    X, Y = table
+    learnt = []
+    monkeypatch.setattr(_training, "learn_rows", lambda c, x, y, rates: learnt.append(x) or [0.0])
+    for changes in NOT_PUBLISHED:
+        make(LocalRuleRegressor, **changes).partial_fit(X[:3], Y[:3])
+    assert not learnt
+    make(LocalRuleRegressor, apical_rate=_online.LARGEST_RATE).partial_fit(X[:2], Y[:2])
+    assert len(learnt) == 1
 
 
 def test_rates_that_make_the_circuit_swing_are_followed_too():
