@@ -56,7 +56,7 @@ _SHARED_PARAMETERS = """hidden_layer_sizes : int or sequence of one int, default
 
 _MORE_PARAMETERS = """dtype : {{"auto", "float32", "float64"}}, default="auto"
         Precision of training; "auto" takes float64 for at most 8,000 basal synapses, where it
-        costs nothing, and float32 beyond.
+        hardly costs more, and float32 beyond.
     max_iter : int, default=100
         Most epochs that ``fit`` takes.
     tol : float, default=1e-4

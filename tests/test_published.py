@@ -267,9 +267,12 @@ def test_a_block_whose_guesses_overflow_is_learnt_in_smaller_ones(monkeypatch):
     rates = {"learning_rate_init": 0.02, "apical_rate": 0.05, "interneuron_rate": 0.02}
     changes = {"hidden_layer_sizes": 8, "dtype": "float32", **rates}
     settle, settled = _online._Block.settle, []
-    monkeypatch.setattr(
-        _online._Block, "settle", lambda b: settled.append(settle(b)) or settled[-1]
-    )
+
+    def watched(block):
+        settled.append(settle(block))
+        return settled[-1]
+
+    monkeypatch.setattr(_online._Block, "settle", watched)
     start = make(LocalRuleRegressor, **changes).partial_fit(X[:1], Y[:1])
     model = feed(make(LocalRuleRegressor, **changes), X, Y, [120])
     assert False in settled
