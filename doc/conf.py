@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 
 import sklearn_localnet
+from sklearn_localnet.network._readout import Linear
+from sklearn_localnet.rules import Microcircuit
+from sklearn_localnet.rules._rule import FORWARD_SYNAPSES
 
 HERE = Path(__file__).parent
 
@@ -22,7 +25,13 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "auto_examples/*.ipynb", "changes", "generated/changes.rst"]
+exclude_patterns = [
+    "_build",
+    "auto_examples/*.ipynb",
+    "changes",
+    "generated/changes.rst",
+    "generated/locality.rst",
+]
 templates_path = ["_templates"]
 rst_prolog = ".. currentmodule:: sklearn_localnet"
 default_role = "autolink"
@@ -90,4 +99,55 @@ def assemble_changes():
     (HERE / "generated" / "changes.rst").write_text("\n".join(page))
 
 
+SYMBOLS = {
+    "basal_weights": "W_1",
+    "mean_activity": r"\bar z",
+    "apical_weights": r"W_2^\top",
+    "interneuron_weights": "Q",
+    "gain_trace": "D",
+    "pyramidal_to_interneuron_weights": "R",
+    "back_trace": "D'",
+    "readout_weights": "W_{out}",
+    "input": "x",
+    "slope": "f'",
+    "teaching": "p",
+    "fired": "f(W_1 x)",
+    "output": "z",
+    "interneuron": "n",
+    "target": "y",
+    "error": r"y - \hat y",
+}
+
+
+def declared_synapses():
+    """Every kind of synapse with whose it is: (owner, name, `Synapse`)."""
+    circuit = Microcircuit(interneurons="decoupled").synapses  # has all kinds of the rule
+    driven = Microcircuit(interneurons="target").synapses
+    yield from (("every layer", *kind) for kind in FORWARD_SYNAPSES.items())
+    yield from (("microcircuit", *kind) for kind in circuit.items())
+    for name, kind in driven.items():
+        if kind != circuit[name]:
+            yield 'with ``interneurons="target"``', name, kind
+    yield from (("readout", *kind) for kind in Linear.synapses.items())
+
+
+def named(name):
+    """A name of the code, with its symbol where it has one."""
+    return f"``{name}``" + (f" :math:`{SYMBOLS[name]}`" if name in SYMBOLS else "")
+
+
+def tabulate_locality():
+    """Write the table of what each synapse may see, from what the code declares."""
+    rows = [("of", "synapse", "joins", "its update may read")]
+    for owner, name, kind in declared_synapses():
+        joins = ", ".join(f"``{axis}``" for axis in kind.axes)
+        rows.append((owner, named(name), joins, ", ".join(map(named, sorted(kind.sees)))))
+    table = [".. list-table::", "   :header-rows: 1", "   :widths: 14 32 22 32", ""]
+    for first, *rest in rows:
+        table += [f"   * - {first}", *(f"     - {cell}" for cell in rest)]
+    (HERE / "generated").mkdir(exist_ok=True)
+    (HERE / "generated" / "locality.rst").write_text("\n".join([*table, ""]))
+
+
 assemble_changes()
+tabulate_locality()

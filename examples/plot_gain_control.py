@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_localnet import PUBLISHED, LocalRuleClassifier, TrainingCurveDisplay
+from sklearn_localnet import LocalRuleClassifier, TrainingCurveDisplay, published
 
 N_EPOCHS = 80
 warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is chosen here
@@ -34,7 +34,7 @@ def draw(circuit, X, axes, name):
     """
     circuit.fit(X, y)
     display = TrainingCurveDisplay.from_estimator(circuit, ax=axes, name=name)
-    heard = circuit.transform(X) @ np.linalg.qr(circuit.interneuron_weights_)[0]
+    heard = circuit.transform(X) @ np.linalg.qr(circuit.layers_[-1].interneuron_weights)[0]
     gains = np.linalg.eigvalsh(heard.T @ heard / len(heard))[::-1]
     for line, gain in zip(display.lines_.gain, gains, strict=True):
         display.axes_[-1].plot(1.03 * N_EPOCHS, gain, "o", color=line.get_color(), clip_on=False)
@@ -48,11 +48,11 @@ def draw(circuit, X, axes, name):
 # batches of 20 rows. Their gain feeds inhibition, and inhibition cuts gain, only later: the two
 # chase one another as prey and predators do, and the loss rises with each swing (top). The damped
 # rule lets inhibition feel at once, in part, what the interneurons are about to learn
-# (``gain_damping=0.6``, the default). It has the same fixed points, and settles there (bottom).
+# (``gain_damping=0.6``, the default of the rule). It has the same fixed points, and settles there
+# (bottom).
 
 whitened = PCA(20, whiten=True, random_state=0).fit_transform(X)
 parameters = {
-    **PUBLISHED,
     "hidden_layer_sizes": 5,
     "batch_size": 20,
     "shuffle": True,
@@ -65,7 +65,7 @@ parameters = {
 }
 fig, axes = plt.subplots(2, 2, figsize=(9.5, 6.6), layout="constrained", sharex=True, sharey="col")
 for row, kappa in zip(axes, (0.0, 0.6), strict=True):
-    circuit = LocalRuleClassifier(**parameters | {"gain_damping": kappa})
+    circuit = LocalRuleClassifier(**published(**parameters, gain_damping=kappa))
     draw(circuit, whitened, row, f"damping $\\kappa$ = {kappa:g}")
 
 # %%

@@ -6,8 +6,9 @@ Inside the circuit
 A hidden neuron of this network is a pyramidal neuron with two groups of dendrites. Basal dendrites
 receive the input and drive its output z. Apical dendrites receive the target, as the apical current
 a, and the inhibition of interneurons, Qn. What is left of the two is the plateau potential
-p = a - Qn, and it alone teaches the basal synapses. The method ``microcircuit`` shows all of these
-for any rows. The example follows them through training, and holds them against what theory says.
+p = a - Qn, and it alone teaches the basal synapses. The method ``compartments`` shows all of these
+for any rows, layer by layer. The example follows them through training, and holds them against what
+theory says.
 """
 
 import matplotlib.pyplot as plt
@@ -15,7 +16,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from sklearn_localnet import PUBLISHED, LocalRuleClassifier
+from sklearn_localnet import LocalRuleClassifier, published
 
 X, y = load_digits(return_X_y=True)
 X /= 16
@@ -51,7 +52,7 @@ circuit = LocalRuleClassifier(random_state=0)
 currents = {"apical": [], "inhibition": [], "plateau": []}
 spectrum = []
 for _ in epochs(circuit, X, 100):
-    compartments = circuit.microcircuit(X, y)
+    (compartments,) = circuit.compartments(X, y)
     for name, values in currents.items():
         values.append(np.sqrt(np.mean(compartments[name] ** 2)))
     spectrum.append(gains(compartments.output)[:10])
@@ -84,7 +85,6 @@ axes[1].set(xlabel="epochs", ylabel="ten largest eigenvalues of mean $z z^T$", y
 components = PCA(20, whiten=True, random_state=0).fit_transform(X)
 targets = np.eye(10)[y]
 linear = {
-    **PUBLISHED,
     "hidden_layer_sizes": 5,
     "batch_size": 20,
     "learning_rate_init": 0.1,
@@ -97,7 +97,7 @@ linear = {
 
 def angle_to_backprop(circuit, compartments):
     """Median angle in degrees between the plateau and W2^T (y - yhat), over rows."""
-    plateau, apical = compartments.plateau, circuit.apical_weights_
+    plateau, apical = compartments.plateau, circuit.layers_[0].apical_weights
     signal = (targets - compartments.output @ apical) @ apical.T
     lengths = np.linalg.norm(plateau, axis=1) * np.linalg.norm(signal, axis=1)
     return np.median(np.degrees(np.arccos(np.sum(plateau * signal, axis=1) / lengths)))
@@ -105,10 +105,10 @@ def angle_to_backprop(circuit, compartments):
 
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
 for column, (kappa, title) in enumerate({0.0: "as published", 0.6: "damped"}.items()):
-    circuit = LocalRuleClassifier(**linear | {"gain_damping": kappa})
+    circuit = LocalRuleClassifier(**published(**linear, gain_damping=kappa))
     spectrum, angles = [], []
     for _ in epochs(circuit, components, 60):
-        compartments = circuit.microcircuit(components, y)
+        (compartments,) = circuit.compartments(components, y)
         spectrum.append(gains(compartments.output))
         angles.append(angle_to_backprop(circuit, compartments))
     color = ("tab:red", "tab:blue")[column]
@@ -136,19 +136,22 @@ axes[2].legend(frameon=False)
 
 eta_q = 0.003
 circuit = LocalRuleClassifier(
-    **PUBLISHED | {"interneurons": "decoupled"},
-    hidden_layer_sizes=16,
-    learning_rate_init=0.01,
-    apical_rate=0.01,
-    interneuron_rate=eta_q,
-    random_state=0,
+    **published(
+        interneurons="decoupled",
+        hidden_layer_sizes=16,
+        learning_rate_init=0.01,
+        apical_rate=0.01,
+        interneuron_rate=eta_q,
+        random_state=0,
+    )
 )
 inputs = X - X.mean(axis=0)
 
 
 def mismatch():
     """Q^T - R as it is now."""
-    return circuit.interneuron_weights_.T - circuit.pyramidal_to_interneuron_weights_
+    layer = circuit.layers_[0]
+    return layer.interneuron_weights.T - layer.pyramidal_to_interneuron_weights
 
 
 circuit.partial_fit(inputs[:1], y[:1], classes=classes)

@@ -77,14 +77,14 @@ TeachingSignalDisplay.from_estimator(
 def errors(circuit):
     """Targets less predictions, in the terms in which each readout learns."""
     if circuit.readout == "hebbian":
-        return targets - targets.mean(axis=0) - circuit.transform(X) @ circuit.apical_weights_
+        return targets - targets.mean(axis=0) - circuit.transform(X) @ circuit.readout_weights_.T
     return targets - circuit.predict_proba(X)
 
 
 def angles(circuit):
     """Quantiles of the angle over rows, and its median over the rows with the largest errors."""
     error = errors(circuit)
-    plateau = circuit.microcircuit(X, y).plateau
+    plateau = circuit.compartments(X, y)[-1].plateau
     angle = TeachingSignalDisplay(plateau, error @ circuit.readout_weights_).angle
     size = np.linalg.norm(error, axis=1)
     hard = angle[size >= np.quantile(size, 0.9)]

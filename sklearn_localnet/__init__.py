@@ -1,17 +1,20 @@
 """Neural networks trained by local synaptic rules instead of backpropagation.
 
-The algorithm is that of arXiv 2011.15031, in scikit-learn's terms.
+The default rule is that of arXiv 2011.15031; others, and the parts of one's own, are in
+`sklearn_localnet.rules`.
 """
 
-from ._audit import audit_locality
-from ._display import MicrocircuitDisplay, TeachingSignalDisplay, TrainingCurveDisplay
-from ._estimators import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor
-from ._onnx import register_onnx
-from ._training import DivergenceError
+from . import rules as rules
 from ._version import __version__ as __version__
+from .estimators._classifier import LocalRuleClassifier
+from .estimators._published import published
+from .estimators._regressor import LocalRuleRegressor
+from .export._onnx import register_onnx
+from .inspection._display import MicrocircuitDisplay, TeachingSignalDisplay, TrainingCurveDisplay
+from .inspection._locality import audit_locality
+from .training._loop import DivergenceError
 
 __all__ = [
-    "PUBLISHED",
     "DivergenceError",
     "LocalRuleClassifier",
     "LocalRuleRegressor",
@@ -19,5 +22,7 @@ __all__ = [
     "TeachingSignalDisplay",
     "TrainingCurveDisplay",
     "audit_locality",
+    "published",
     "register_onnx",
+    "rules",
 ]

@@ -1,6 +1,7 @@
-"""Small tables with every kind of target, and estimators that learn them quickly."""
+"""Small tables with every kind of target, estimators that learn them quickly, and their state."""
 
 import numpy as np
+from numpy.testing import assert_array_equal
 from sklearn.datasets import make_classification, make_multilabel_classification
 
 from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor
@@ -32,8 +33,29 @@ def values(n_outputs):
 
 
 def classifier(**parameters):
-    return LocalRuleClassifier(20, random_state=0, **{"max_iter": 20, **parameters})
+    small = {"hidden_layer_sizes": 20, "max_iter": 20, "random_state": 0}
+    return LocalRuleClassifier(**{**small, **parameters})
 
 
 def regressor(**parameters):
-    return LocalRuleRegressor(20, random_state=0, **{"max_iter": 20, **parameters})
+    small = {"hidden_layer_sizes": 20, "max_iter": 20, "random_state": 0}
+    return LocalRuleRegressor(**{**small, **parameters})
+
+
+def state(model):
+    """All fitted arrays by their path, as ``layers_[0].basal_weights``."""
+    arrays = {
+        f"layers_[{place}].{name}": array
+        for place, layer in enumerate(model.layers_)
+        for name, array in layer.items()
+    }
+    readout = {name: getattr(model, name) for name in ("readout_weights_", "readout_intercepts_")}
+    return arrays | readout
+
+
+def assert_same_state(one, other):
+    """The fitted arrays of two models are equal to the bit."""
+    found, expected = state(one), state(other)
+    assert found.keys() == expected.keys()
+    for name, array in found.items():
+        assert_array_equal(array, expected[name], err_msg=name)

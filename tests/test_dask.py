@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV
+from small import assert_same_state
 
 from sklearn_localnet import LocalRuleClassifier
 
@@ -48,7 +49,7 @@ def client():
 
 
 def start():
-    return LocalRuleClassifier(10, random_state=0)
+    return LocalRuleClassifier((10, 6), random_state=0)
 
 
 def learn(model, path):
@@ -102,8 +103,7 @@ def test_a_killed_worker_does_not_change_a_bit_of_the_model(client, folder, tmp_
     client.wait_for_workers(2)
     assert processes(client) != workers
     assert log.read_text().split().count("002") == 2
-    assert_array_equal(model.basal_weights_, alone.basal_weights_)
-    assert_array_equal(model.readout_weights_, alone.readout_weights_)
+    assert_same_state(model, alone)
 
 
 def test_a_task_leaves_the_model_that_it_is_given_as_it_was(folder):
@@ -120,7 +120,9 @@ def test_a_task_leaves_the_model_that_it_is_given_as_it_was(folder):
 def test_joblibs_dask_backend_searches_a_grid_as_one_process_does(client, folder):
     frame = pd.read_parquet(min(folder.iterdir())).head(500)
     labels = frame.pop("label")
-    search = GridSearchCV(start().set_params(max_iter=5), {"hidden_layer_sizes": [1, 10]}, cv=3)
+    search = GridSearchCV(
+        start().set_params(max_iter=5), {"hidden_layer_sizes": [1, (10, 6)]}, cv=3
+    )
     with joblib.parallel_config("dask"):
         search.fit(frame, labels)
     alone = GridSearchCV(search.estimator, search.param_grid, cv=3).fit(frame, labels)

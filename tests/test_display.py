@@ -21,6 +21,7 @@ from sklearn_localnet import (
     TeachingSignalDisplay,
     TrainingCurveDisplay,
 )
+from sklearn_localnet.rules import Microcircuit, Rule
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 NAMES = ["sepal length", "sepal width", "petal length", "petal width"]
@@ -44,8 +45,34 @@ def iris():
 
 @pytest.fixture(scope="module")
 def model(iris):
-    parameters = {"n_interneurons": 2, "interneurons": "decoupled", "max_iter": 20}
-    return LocalRuleClassifier(5, random_state=0, **parameters).fit(*iris)
+    rule = Microcircuit(n_interneurons=2, interneurons="decoupled")
+    return LocalRuleClassifier(5, rule=rule, max_iter=20, random_state=0).fit(*iris)
+
+
+@pytest.fixture(scope="module")
+def deep(iris):
+    rule = Microcircuit(n_interneurons=2)
+    return LocalRuleClassifier((6, 5), rule=rule, max_iter=20, random_state=0).fit(*iris)
+
+
+class Broadcast(Rule):
+    """Every neuron is taught by the sum of the errors, a rule without synapses of its own."""
+
+    def perceive(self, layers, forward, target, error):
+        sums = error.sum(axis=1)[:, None]
+        return [cells | {"teaching": sums + 0 * cells["basal"]} for cells in forward]
+
+
+class Silent(Broadcast):
+    """The same, which shows what feeds forward alone."""
+
+    shown = ("basal", "output")
+
+
+@pytest.fixture(scope="module")
+def other(iris):
+    """A network that another rule than the microcircuit trained."""
+    return LocalRuleClassifier((6, 5), rule=Broadcast(), max_iter=5, random_state=0).fit(*iris)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +102,7 @@ def proportional(left, right):
 @pytest.mark.parametrize("kind", ["basal", "apical", "interneuron", "pyramidal_to_interneuron"])
 def test_every_synapse_is_a_disc_of_an_area_proportional_to_its_weight(model, iris, kind):
     discs = MicrocircuitDisplay.from_estimator(model, *iris).artists_.synapses[kind]
-    weights = getattr(model, f"{kind}_weights_")
+    weights = model.layers_[0][f"{kind}_weights"]
     weights = weights.T if kind == "pyramidal_to_interneuron" else weights
     assert len(discs.get_offsets()) == weights.size
     proportional(discs.get_widths() ** 2, np.abs(weights).ravel())
@@ -94,7 +121,7 @@ def test_synapses_lie_where_the_wire_of_their_sender_crosses_their_neuron(model,
 def test_wires_and_cells_show_activity(model, iris):
     X, y = iris
     artists = MicrocircuitDisplay.from_estimator(model, X * [1, 2, 3, 4], y).artists_
-    compartments = model.microcircuit(X * [1, 2, 3, 4], y)
+    compartments = model.compartments(X * [1, 2, 3, 4], y)[0]
     proportional(artists.wires["input"].get_linewidths(), np.arange(1.0, 5.0))
     proportional(artists.wires["interneuron"].get_linewidths(), rms(compartments.interneuron))
     targets = np.eye(3)[y] - np.eye(3)[y].mean(axis=0)
@@ -106,7 +133,7 @@ def test_wires_and_cells_show_activity(model, iris):
 
 def test_dendrites_are_as_wide_as_their_currents(model, iris):
     artists = MicrocircuitDisplay.from_estimator(model, *iris).artists_
-    compartments = model.microcircuit(*iris)
+    compartments = model.compartments(*iris)[0]
     proportional(widths(artists.basal_dendrites, 0), rms(compartments.basal))
     apical = widths(artists.apical_dendrites, 100)
     proportional(apical, rms(compartments.apical))
@@ -165,23 +192,59 @@ def test_a_large_circuit_is_summarised_with_neurons_sorted_by_their_target(large
     assert apical.shape == (10, 30)
     preferred = np.argmax(apical, axis=0)
     assert_array_equal(preferred, np.sort(preferred))
-    order = [
-        np.flatnonzero((model.apical_weights_ == column).all(axis=1))[0] for column in apical.T
-    ]
+    layer = model.layers_[0]
+    order = [np.flatnonzero((layer.apical_weights == column).all(axis=1))[0] for column in apical.T]
     assert sorted(order) == list(range(30))
-    assert_array_equal(parts.basal.images[0].get_array(), model.basal_weights_[order].T)
-    assert_array_equal(parts.interneuron.images[0].get_array(), model.interneuron_weights_[order].T)
-    output = rms(model.microcircuit(X).output)[order]
+    assert_array_equal(parts.basal.images[0].get_array(), layer.basal_weights[order].T)
+    assert_array_equal(parts.interneuron.images[0].get_array(), layer.interneuron_weights[order].T)
+    output = rms(model.compartments(X)[0].output)[order]
     assert_allclose(parts.output.images[0].get_array()[0], output, rtol=1e-6)
     groups = [text.get_text() for text in parts.basal.get_xticklabels()]
     assert groups == [str(target) for target in np.unique(preferred)]
 
 
 def test_a_summary_shows_both_ways_between_neurons_where_they_differ(iris):
-    model = LocalRuleClassifier(21, interneurons="decoupled", max_iter=2).fit(*iris)
+    rule = Microcircuit(interneurons="decoupled")
+    model = LocalRuleClassifier(21, rule=rule, max_iter=2).fit(*iris)
     parts = MicrocircuitDisplay.from_estimator(model, iris[0]).artists_
     assert "back" in parts
     assert [text.get_text() for text in parts.apical.get_yticklabels()] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(("layer", "place"), [(0, 0), (1, 1), (-1, 1), (-2, 0)])
+def test_a_layer_is_drawn_with_its_own_weights_and_currents(deep, iris, layer, place):
+    display = MicrocircuitDisplay.from_estimator(deep, *iris, layer=layer)
+    for kind, weights in display.weights.items():
+        assert_array_equal(weights, deep.layers_[place][f"{kind}_weights"])
+    for name, rows in deep.compartments(*iris)[place].items():
+        assert_allclose(display.activity[name], rms(rows), rtol=1e-6, err_msg=name)
+
+
+def test_inputs_of_an_upper_layer_are_the_outputs_of_the_one_below(deep, iris):
+    display = MicrocircuitDisplay.from_estimator(deep, *iris)
+    below = rms(deep.compartments(iris[0])[0].output)
+    proportional(display.artists_.wires["input"].get_linewidths(), below)
+    targets = np.eye(3)[iris[1]] - np.eye(3)[iris[1]].mean(axis=0)
+    proportional(display.artists_.wires["target"].get_linewidths(), rms(targets))
+
+
+def test_feature_names_are_those_of_the_lowest_layer_alone(iris):
+    import pandas as pd
+
+    X, y = pd.DataFrame(iris[0], columns=NAMES), iris[1]
+    model = LocalRuleClassifier((3, 2), max_iter=2).fit(X, y)
+    lowest, upper = (
+        MicrocircuitDisplay.from_estimator(model, X, y, layer=layer).ax_.get_yticklabels()
+        for layer in (0, 1)
+    )
+    assert [text.get_text() for text in lowest][-4:] == NAMES
+    assert [text.get_text() for text in upper][-3:] == ["0", "1", "2"]
+
+
+def test_a_layer_without_the_circuits_arrays_is_refused(other, iris):
+    needed = "basal_weights, apical_weights, interneuron_weights, pyramidal_to_interneuron_weights"
+    with pytest.raises(TypeError, match=rf"needs the arrays {needed} .* is Broadcast\(\), which"):
+        MicrocircuitDisplay.from_estimator(other, *iris)
 
 
 # Curves
@@ -195,7 +258,7 @@ def test_curves_hold_loss_score_and_gains(iris, plt):
     assert_array_equal(display.lines_.loss[0].get_ydata(), model.loss_curve_)
     assert_array_equal(display.lines_.validation_score[0].get_ydata(), model.validation_scores_)
     gains = [line.get_ydata() for line in display.lines_.gain]
-    assert_array_equal(np.transpose(gains), model.gain_curve_)
+    assert_array_equal(np.transpose(gains), [gains[0] for gains in model.gain_curve_])
     assert [1, 1] in [list(line.get_ydata()) for line in display.axes_[2].lines]
     labels = [text.get_text() for text in display.axes_[0].get_legend().get_texts()]
     assert labels == ["a"]
@@ -217,6 +280,23 @@ def test_a_stream_has_no_curves(iris):
     model = LocalRuleClassifier(5).partial_fit(*iris, classes=range(3))
     with pytest.raises(ValueError, match="no curves to draw: fit records them, partial_fit"):
         TrainingCurveDisplay.from_estimator(model)
+
+
+@pytest.mark.parametrize(("layer", "place"), [(0, 0), (-1, 1)])
+def test_the_gains_of_a_layer_are_drawn(deep, layer, place):
+    display = TrainingCurveDisplay.from_estimator(deep, layer=layer)
+    gains = [line.get_ydata() for line in display.lines_.gain]
+    assert_array_equal(np.transpose(gains), [gains[place] for gains in deep.gain_curve_])
+    assert_array_equal(display.lines_.loss[0].get_ydata(), deep.loss_curve_)
+
+
+def test_a_rule_that_holds_no_gain_in_check_has_no_gains_to_draw(other):
+    display = TrainingCurveDisplay.from_estimator(other)
+    assert list(display.lines_) == ["loss"]
+    assert [ax.get_ylabel() for ax in display.axes_] == ["loss"]
+    unnamed = TrainingCurveDisplay([3.0, 2.0]).plot()
+    assert list(unnamed.lines_) == ["loss"]
+    assert unnamed.axes_[0].get_legend() is None
 
 
 # Teaching signals
@@ -253,7 +333,40 @@ def test_backprops_signal_is_minus_the_gradient_of_the_loss(iris, kind, paramete
         expected[:, neuron] = (down - up) / (2 * step)
     display = TeachingSignalDisplay.from_estimator(model, X, y)
     assert_allclose(display.backprop_signal, expected, rtol=1e-4, atol=1e-8)
-    assert_array_equal(display.plateau, model.microcircuit(X, y).plateau)
+    assert_array_equal(display.teaching, model.compartments(X, y)[0].plateau)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_the_signal_below_is_minus_the_gradient_of_the_loss(iris, activation):
+    X, y = iris
+    model = LocalRuleClassifier((4, 3), activation, max_iter=10, random_state=0).fit(X, y)
+    upper = model.layers_[1]
+    f = {"relu": lambda u: np.maximum(u, 0), "tanh": np.tanh}[activation]
+    hidden, step = model.compartments(X)[0].output, 1e-6
+    expected = np.empty_like(hidden)
+    for neuron in range(4):
+        moved = [hidden + sign * step * np.eye(4)[neuron] for sign in (1, -1)]
+        outputs = [f(z @ upper.basal_weights.T + upper.basal_intercepts) for z in moved]
+        outputs = [z - upper.mean_activity for z in outputs]
+        scores = [z @ model.readout_weights_.T + model.readout_intercepts_ for z in outputs]
+        up, down = (loss("softmax", score, np.eye(3)[y]) for score in scores)
+        expected[:, neuron] = (down - up) / (2 * step)
+    display = TeachingSignalDisplay.from_estimator(model, X, y, layer=0)
+    assert_allclose(display.backprop_signal, expected, rtol=1e-4, atol=1e-8)
+    assert_array_equal(display.teaching, model.compartments(X, y)[0].plateau)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_rule_without_plateaus_shows_its_teaching_signal(other, iris, place):
+    display = TeachingSignalDisplay.from_estimator(other, *iris, layer=place)
+    assert_array_equal(display.teaching, other.compartments(*iris)[place].teaching)
+    assert display.axes_[1].get_ylabel() == "teaching signal"
+
+
+def test_a_rule_that_shows_no_teaching_signal_is_refused(iris):
+    model = LocalRuleClassifier(5, rule=Silent(), max_iter=2).fit(*iris)
+    with pytest.raises(TypeError, match=r"plateau or teaching .* Silent\(\), which shows basal"):
+        TeachingSignalDisplay.from_estimator(model, *iris)
 
 
 def test_a_regressors_signal_is_in_scaled_targets(iris):
@@ -265,9 +378,9 @@ def test_a_regressors_signal_is_in_scaled_targets(iris):
 
 
 def test_angles_are_in_degrees_and_missing_where_a_signal_is():
-    plateau = np.array([[1, 0], [1, 0], [1, 0], [1, 1], [0, 0]])
+    teaching = np.array([[1, 0], [1, 0], [1, 0], [1, 1], [0, 0]])
     signal = np.array([[2, 0], [0, 3], [-1, 0], [1, 0], [1, 0]])
-    display = TeachingSignalDisplay(plateau, signal, name="five").plot()
+    display = TeachingSignalDisplay(teaching, signal, name="five").plot()
     assert_allclose(display.angle, [0, 90, 180, 45, np.nan], atol=1e-6)
     counts = [patch.get_height() for patch in display.axes_[0].patches]
     assert sum(counts) == 4
@@ -286,6 +399,7 @@ def test_signals_of_every_row_and_neuron_are_counted(model, iris):
     counts = display.axes_[1].collections[0].get_array()
     assert 0.98 * 150 * 5 <= counts.sum() <= 150 * 5
     assert display.axes_[0].patches[0].get_facecolor() == matplotlib.colors.to_rgba("green")
+    assert display.axes_[1].get_ylabel() == "plateau $a - Qn$"
 
 
 # What all share
@@ -321,8 +435,38 @@ def test_estimators_that_are_not_fitted_or_not_ours_are_refused(display, count, 
     for unfitted in (LocalRuleClassifier(), make_pipeline(StandardScaler(), LocalRuleRegressor())):
         with pytest.raises(NotFittedError):
             display.from_estimator(unfitted, *data(*iris))
-    with pytest.raises(TypeError, match=f"{display.__name__} draws .* got LogisticRegression"):
-        display.from_estimator(LogisticRegression(), *data(*iris))
+    for fitted in (LogisticRegression(), make_pipeline(LogisticRegression()).fit(*iris)):
+        with pytest.raises(TypeError, match=f"{display.__name__} takes .* got LogisticRegression"):
+            display.from_estimator(fitted, *data(*iris))
+
+
+@pytest.mark.parametrize(("display", "count", "data"), DISPLAYS)
+@pytest.mark.parametrize(
+    ("layer", "error", "said"),
+    [
+        (2, ValueError, "layer == 2, must be from -2 to 1"),
+        (-3, ValueError, "layer == -3, must be from -2 to 1"),
+        (0.0, TypeError, "layer must be an int, got 0.0"),
+        (True, TypeError, "layer must be an int, got True"),
+    ],
+)
+def test_a_layer_that_is_not_there_is_refused(display, count, data, deep, iris, layer, error, said):
+    with pytest.raises(error, match=said):
+        display.from_estimator(deep, *data(*iris), layer=layer)
+
+
+@pytest.mark.parametrize(("display", "count", "data"), DISPLAYS)
+def test_a_pipeline_is_drawn_as_its_last_step(display, count, data, iris):
+    pipeline = make_pipeline(StandardScaler(), LocalRuleClassifier((4, 3), max_iter=3))
+    X, y = iris[0] * 3 + 1, iris[1]
+    pipeline.fit(X, y)
+    whole = display.from_estimator(pipeline, *data(X, y), layer=0)
+    last = display.from_estimator(pipeline[-1], *data(pipeline[0].transform(X), y), layer=0)
+    single = display.from_estimator(pipeline[1:], *data(pipeline[0].transform(X), y), layer=0)
+    for name, value in vars(whole).items():
+        if not name.endswith("_"):
+            np.testing.assert_equal(getattr(last, name), value, err_msg=name)
+            np.testing.assert_equal(getattr(single, name), value, err_msg=name)
 
 
 @pytest.mark.parametrize("names", ["feature_names", "target_names"])

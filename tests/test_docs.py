@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 import tomllib
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from test_architecture import FLOW, defaults
 
 import sklearn_localnet
-from sklearn_localnet import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor
+from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor, published, rules
+from sklearn_localnet.network._readout import Linear
+from sklearn_localnet.rules import Microcircuit
+from sklearn_localnet.rules._rule import FORWARD_SYNAPSES
 
 ROOT = Path(__file__).parents[1]
 DOC = ROOT / "doc"
@@ -43,13 +47,12 @@ def public(objects):
 
 @pytest.fixture(scope="module")
 def fitted():
-    """Names of what a fitted estimator has, here and there."""
+    """Fitted estimators, ours and scikit-learn's."""
     X, y = np.random.default_rng(0).random((40, 2)), np.arange(40) % 2
-    ours, theirs = (
+    return [
         [cls(max_iter=20, tol=10, n_iter_no_change=1).fit(X, y) for cls in family]
         for family in zip(*PAIRS, strict=True)
-    )
-    return set(public(ours)), set(public(theirs))
+    ]
 
 
 COMING = rows("coming_from_mlp.rst", "Parameters of MLPClassifier and MLPRegressor")
@@ -83,14 +86,24 @@ def test_every_parameter_that_the_mlp_lacks_is_listed():
     assert names(rows("coming_from_mlp.rst", "Only here: parameters")) == ours - names(COMING)
 
 
+def test_every_parameter_of_the_default_rule_is_listed():
+    table = rows("coming_from_mlp.rst", "Only here: parameters of the rule")
+    assert {row[0].strip("`"): literal(row[1]) for row in table} == defaults(Microcircuit)
+
+
 def test_every_attribute_that_the_mlp_lacks_is_listed(fitted):
-    ours, theirs = ({name for name in family if name.endswith("_")} for family in fitted)
+    ours, theirs = ({name for name in public(family) if name.endswith("_")} for family in fitted)
     assert theirs <= ours
     assert names(rows("coming_from_mlp.rst", "Only here: attributes")) == ours - theirs
 
 
+def test_every_array_of_a_layer_is_listed(fitted):
+    arrays = names(rows("coming_from_mlp.rst", "Arrays of a layer"))
+    assert all(arrays == set(layer) for model in fitted[0] for layer in model.layers_)
+
+
 def test_every_method_that_the_mlp_lacks_is_listed(fitted):
-    ours, theirs = ({name for name in family if not name.endswith("_")} for family in fitted)
+    ours, theirs = ({name for name in public(family) if name[-1] != "_"} for family in fitted)
     section = (DOC / "coming_from_mlp.rst").read_text().partition("Only here: methods")[2]
     listed = set(re.findall(r"``(\w+)``", section))
     assert listed & ours == ours - theirs
@@ -99,17 +112,38 @@ def test_every_method_that_the_mlp_lacks_is_listed(fitted):
 def test_departures_are_those_that_published_takes_back():
     table = rows("algorithm.rst", "How the default departs")
     listed = {row[1].strip("`"): literal(row[2]) for row in table}
-    default = defaults(LocalRuleClassifier)
-    assert listed == {name: value for name, value in PUBLISHED.items() if value != default[name]}
+    default = defaults(LocalRuleClassifier) | defaults(Microcircuit)
+    values = published()
+    values |= values.pop("rule").get_params()
+    assert listed == {name: value for name, value in values.items() if value != default[name]}
 
 
-def test_every_public_name_is_in_the_reference():
-    assert set(sklearn_localnet.__all__) <= set(re.findall(r"\w+", (DOC / "api.rst").read_text()))
+def test_the_table_of_locality_holds_every_declaration_of_a_synapse():
+    runpy.run_path(str(DOC / "conf.py"))
+    table = (DOC / "generated" / "locality.rst").read_text().split("\n   * - ")[2:]
+    listed = [
+        [re.findall("``(.*?)``", cell) for cell in row.split("\n     -")[1:]] for row in table
+    ]
+    circuits = [Microcircuit(interneurons=mode).synapses for mode in ("decoupled", "target")]
+    declared = {
+        (name, kind.axes, kind.sees)
+        for kinds in (FORWARD_SYNAPSES, *circuits, Linear.synapses)
+        for name, kind in kinds.items()
+    }
+    assert {(name, tuple(axes), frozenset(sees)) for (name,), axes, sees in listed} == declared
+    assert len(listed) == len(declared)
+    tied = Microcircuit().synapses.items()
+    assert {(name, kind.axes, kind.sees) for name, kind in tied} <= declared
+
+
+@pytest.mark.parametrize("module", [sklearn_localnet, rules])
+def test_every_public_name_is_in_the_reference(module):
+    assert set(module.__all__) <= set(re.findall(r"\w+", (DOC / "api.rst").read_text()))
 
 
 def test_contributing_lists_the_modules_in_the_order_of_the_flow():
     page = (DOC / "contributing.rst").read_text()
-    assert re.findall(r"^``(\w+)`` ", page, flags=re.MULTILINE) == FLOW
+    assert re.findall(r"^``([\w.]+)`` ", page, flags=re.MULTILINE) == FLOW
 
 
 def test_the_version_has_its_changes():

@@ -25,8 +25,10 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from small import assert_same_state
 
 from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor
+from sklearn_localnet.rules import Microcircuit
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 HAS_CALLBACKS = tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 9)
@@ -40,7 +42,8 @@ def iris():
 
 
 def classifier(**parameters):
-    return LocalRuleClassifier(20, random_state=0, **{"max_iter": 40, **parameters})
+    usual = {"hidden_layer_sizes": 20, "max_iter": 40, "random_state": 0}
+    return LocalRuleClassifier(**{**usual, **parameters})
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,7 @@ def test_meta_estimators_learn_with_it(iris, wrap):
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_grid_is_searched_in_one_process_and_in_two(iris, n_jobs):
-    grid = {"hidden_layer_sizes": [2, 20], "alpha": [0.0, 1.0]}
+    grid = {"hidden_layer_sizes": [2, 20, (20, 10)], "alpha": [0.0, 1.0]}
     search = GridSearchCV(classifier(max_iter=15), grid, cv=3, n_jobs=n_jobs).fit(*iris)
     assert search.best_score_ > 0.8
     alone = cross_validate(search.best_estimator_, *iris, cv=3)["test_score"].mean()
@@ -78,12 +81,16 @@ def test_cross_validation_takes_several_scorers(iris):
     assert -1 < scores["test_neg_log_loss"].mean() < 0
 
 
-def test_clones_train_alike(iris):
-    model = classifier(modulation="plateau").fit(*iris)
+@pytest.mark.parametrize("sizes", [20, (12, 9)])
+@pytest.mark.parametrize("rule", ["microcircuit", Microcircuit(interneurons="decoupled")])
+def test_clones_train_alike(iris, sizes, rule):
+    model = classifier(hidden_layer_sizes=sizes, modulation="plateau", rule=rule).fit(*iris)
     copy = clone(model)
-    assert copy.get_params() == model.get_params()
-    assert not hasattr(copy, "basal_weights_")
-    assert_array_equal(copy.fit(*iris).basal_weights_, model.basal_weights_)
+    own, given = ({**m.get_params(), "rule": type(m.rule)} for m in (copy, model))
+    assert own == given
+    assert rule == "microcircuit" or copy.rule is not model.rule
+    assert not hasattr(copy, "layers_")
+    assert_same_state(copy.fit(*iris), model)
 
 
 def test_columns_of_several_kinds_come_through_a_column_transformer(iris):
@@ -107,9 +114,10 @@ def test_data_frames_keep_their_names(iris, library):
         model.predict(frame.rename({"sepal width": "x"}, **({"axis": 1} if library is pd else {})))
 
 
+@pytest.mark.parametrize("sizes", [20, (12, 20)])
 @pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_transform_gives_named_columns(iris, library):
-    model = classifier().fit(*iris).set_output(transform=library)
+def test_transform_gives_named_columns(iris, library, sizes):
+    model = classifier(hidden_layer_sizes=sizes).fit(*iris).set_output(transform=library)
     hidden = model.transform(iris[0])
     assert list(hidden.columns) == [f"localruleclassifier{i}" for i in range(20)]
     assert type(hidden).__module__.startswith(library)
@@ -150,11 +158,11 @@ def test_another_process_with_another_hash_seed_learns_the_same(iris):
         "import json, sys; from sklearn.datasets import load_diabetes;"
         "from sklearn_localnet import LocalRuleRegressor;"
         "X, y = load_diabetes(return_X_y=True);"
-        "model = LocalRuleRegressor(5, random_state=0, early_stopping=True).fit(X, y);"
-        "print(json.dumps(model.basal_weights_.tolist()))"
+        "model = LocalRuleRegressor((5, 4), random_state=0, early_stopping=True).fit(X, y);"
+        "print(json.dumps([weights.tolist() for weights in model.coefs_]))"
     )
     X, y = load_diabetes(return_X_y=True)
-    here = LocalRuleRegressor(5, random_state=0, early_stopping=True).fit(X, y)
+    here = LocalRuleRegressor((5, 4), random_state=0, early_stopping=True).fit(X, y)
     run = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -162,7 +170,7 @@ def test_another_process_with_another_hash_seed_learns_the_same(iris):
         check=True,
         env={**os.environ, "PYTHONHASHSEED": "7"},
     )
-    assert_array_equal(json.loads(run.stdout), here.basal_weights_)
+    assert json.loads(run.stdout) == [weights.tolist() for weights in here.coefs_]
 
 
 def libraries(statement):
@@ -210,18 +218,17 @@ def test_a_callback_sees_each_epoch_and_may_end_training(iris):
     assert model.n_iter_ == watcher.epochs == 7
     assert watcher.was_torn_down
     assert watcher.scores[-1] == model.score(*iris)
-    plain = classifier(max_iter=7).fit(*iris)
-    assert_array_equal(plain.basal_weights_, model.basal_weights_)
+    assert_same_state(classifier(max_iter=7).fit(*iris), model)
 
 
 @pytest.mark.skipif(not HAS_CALLBACKS, reason="callbacks came with scikit-learn 1.9")
 def test_an_error_in_a_callback_leaves_the_estimator_as_it_was(iris):
     model = classifier().fit(*iris)
-    before = model.basal_weights_
+    before = model.layers_
     model.set_callbacks(Watcher(error=RuntimeError("no more")))
     with pytest.raises(RuntimeError, match="no more"):
         model.fit(*iris)
-    assert model.basal_weights_ is before
+    assert model.layers_ is before
 
 
 @pytest.mark.skipif(not HAS_CALLBACKS, reason="callbacks came with scikit-learn 1.9")

@@ -2,12 +2,13 @@
 
 import math
 
+import array_api_strict
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_localnet import _equations as eq
+from sklearn_localnet.rules import _equations as eq
 
 ACTIVATIONS = ("identity", "relu", "tanh", "logistic")
 SCALAR = {
@@ -220,6 +221,48 @@ def test_saturating_activations_do_not_overflow(activation, dtype):
     low, middle = (-1, 0) if activation == "tanh" else (0, 0.5)
     assert z.tolist() == [low, low, middle, 1, 1]
     assert eq.ACTIVATIONS[activation].derivative(z)[[0, 1, 3, 4]].tolist() == [0, 0, 0, 0]
+
+
+def every_equation(c, activation):
+    """Each function of the module on one circuit, by name."""
+    z, n = eq.somatic_activity(c.basal, c.x, activation), c.z @ c.R.T
+    optimum = eq.reduced_rank_optimum(c.x.T @ c.x, c.x.T @ c.y, c.y.T @ c.y, 2)
+    return {
+        "mean_outer": eq.mean_outer(c.z, c.y, c.share),
+        "basal_current": eq.basal_current(c.basal, c.x),
+        "somatic_activity": z,
+        "derivative": eq.ACTIVATIONS[activation].derivative(z),
+        "apical_current": eq.apical_current(c.apical, c.y),
+        "interneuron_activity": eq.interneuron_activity(c.R, c.z),
+        "inhibitory_current": eq.inhibitory_current(c.Q, n),
+        "plateau_potential": eq.plateau_potential(c.p, c.z),
+        "squared_loss": eq.squared_loss(c.y, c.z @ c.apical, c.share),
+        "backprop_update": eq.backprop_update(c.basal, c.apical, c.x, c.y, activation, c.share),
+        "gain": eq.gain(c.z, c.share),
+        "bound": eq.bound(c.apical, c.Q, c.z, c.y, c.share),
+        "basal_update": eq.basal_update(c.p, c.slope, c.x, c.share),
+        "apical_update": eq.apical_update(c.apical, c.z, c.y, c.share),
+        "interneuron_update": eq.interneuron_update(c.Q, c.z, n, c.share),
+        "pyramidal_to_interneuron_update": eq.pyramidal_to_interneuron_update(c.R, c.z, n, c.share),
+        "mean_activity_update": eq.mean_activity_update(c.mean, c.z, c.share),
+        "optimal loss": optimum.loss,
+        "optimal multiplier": optimum.multiplier,
+    }
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_equations_run_on_any_array_library(activation, weighted):
+    c = Circuit(7, 4, 3, 2, 2, seed=3, weighted=weighted)
+    expected = every_equation(c, activation)
+    for name, value in vars(c).items():
+        if isinstance(value, np.ndarray):
+            setattr(c, name, array_api_strict.asarray(value))
+    found = every_equation(c, activation)
+    for name, value in found.items():
+        if name != "optimal loss":
+            assert type(value) is type(c.x), name
+        np.testing.assert_allclose(np.asarray(value), expected[name], rtol=1e-10, err_msg=name)
 
 
 def test_functions_leave_their_arguments_and_their_precision_alone():

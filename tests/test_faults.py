@@ -13,15 +13,16 @@ from itertools import count
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_array_equal, assert_equal
 from sklearn.base import clone
+from small import assert_same_state, state
 
-from sklearn_localnet import PUBLISHED, DivergenceError, LocalRuleClassifier, LocalRuleRegressor
-from sklearn_localnet import _training as training
-from sklearn_localnet._microcircuit import WEIGHTS, Microcircuit
+from sklearn_localnet import DivergenceError, LocalRuleClassifier, LocalRuleRegressor, published
+from sklearn_localnet.network._buffered import Buffered
+from sklearn_localnet.rules import Rule
+from sklearn_localnet.training._feed import Feed
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-STATE = [f"{name}_" for name in WEIGHTS]
 
 
 @pytest.fixture(scope="module")
@@ -35,19 +36,16 @@ def make(**changes):
     return LocalRuleClassifier(**{"hidden_layer_sizes": 8, "batch_size": 50, **changes})
 
 
-def assert_same_state(one, other):
-    for name in STATE:
-        assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
-
-
 def assert_untouched(model, before):
     """The estimator holds the very objects that it held, with the values that they had."""
     attributes, values = before
     assert vars(model).keys() == attributes.keys()
     for name, value in attributes.items():
         assert vars(model)[name] is value, name
-        if isinstance(value, np.ndarray):
-            assert_array_equal(value, values[name], err_msg=name)
+        before, now = values[name], value
+        if isinstance(value, Rule):
+            before, now = vars(before), vars(now)
+        assert_equal(now, before, err_msg=name)
 
 
 def remember(model):
@@ -82,11 +80,11 @@ def interrupt():
 
 
 @pytest.mark.parametrize("call", [2, 7, 40])
-@pytest.mark.parametrize("options", [{}, {"early_stopping": True}])
+@pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"hidden_layer_sizes": (8, 6)}])
 def test_an_interrupt_from_the_keyboard_leaves_a_usable_model(table, monkeypatch, options, call):
     X, y = table
     model = make(random_state=0, **options)
-    monkeypatch.setattr(Microcircuit, "learn", nth(call, interrupt, Microcircuit.learn))
+    monkeypatch.setattr(Buffered, "learn", nth(call, interrupt, Buffered.learn))
     with pytest.warns(UserWarning, match="interrupted"):
         model.fit(X, y)
     assert model.score(X, y) > 1 / 3
@@ -96,15 +94,16 @@ def test_an_interrupt_from_the_keyboard_leaves_a_usable_model(table, monkeypatch
 
 
 @pytest.mark.parametrize("fitted", [False, True])
+@pytest.mark.parametrize("sizes", [8, (8, 6)])
 def test_an_interrupted_chunk_of_a_stream_leaves_the_estimator_as_it_was(
-    table, monkeypatch, fitted
+    table, monkeypatch, fitted, sizes
 ):
     X, y = table
-    model = make(random_state=0)
+    model = make(random_state=0, hidden_layer_sizes=sizes)
     if fitted:
         model.partial_fit(X, y, classes=[0, 1, 2])
     before = remember(model)
-    monkeypatch.setattr(Microcircuit, "learn", nth(3, interrupt, Microcircuit.learn))
+    monkeypatch.setattr(Buffered, "learn", nth(3, interrupt, Buffered.learn))
     with pytest.raises(KeyboardInterrupt):
         model.partial_fit(X, y, classes=[0, 1, 2])
     assert_untouched(model, before)
@@ -119,18 +118,19 @@ def fail():
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("fitted", [False, True])
+@pytest.mark.parametrize("sizes", [8, (8, 6)])
 def test_a_failing_read_of_a_memory_map_leaves_the_estimator_as_it_was(
-    table, monkeypatch, tmp_path, method, fitted
+    table, monkeypatch, tmp_path, method, fitted, sizes
 ):
     X, y = table
     np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-    model = make(random_state=0)
+    model = make(random_state=0, hidden_layer_sizes=sizes)
     if fitted:
         model.fit(X, y)
     before = remember(model)
     classes = {"classes": [0, 1, 2]} if method == "partial_fit" else {}
-    monkeypatch.setattr(training.Feed, "_inputs", nth(4, fail, training.Feed._inputs))
+    monkeypatch.setattr(Feed, "_inputs", nth(4, fail, Feed._inputs))
     with pytest.raises(OSError, match="the disk is gone"):
         getattr(model, method)(mapped, y, **classes)
     assert_untouched(model, before)
@@ -151,24 +151,27 @@ WRITTEN = []
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_a_divergence_is_raised_before_any_attribute_is_touched(table, method):
+@pytest.mark.parametrize("sizes", [8, (8, 6)])
+def test_a_divergence_is_raised_before_any_attribute_is_touched(table, method, sizes):
     X, y = table
     rates = {"learning_rate_init": 1e3, "apical_rate": 0.1, "interneuron_rate": 0.1}
-    model = Watched(8, random_state=0, **rates, **PUBLISHED)
+    model = Watched(random_state=0, **published(**rates, hidden_layer_sizes=sizes))
     before = remember(model)
     WRITTEN.clear()
     classes = {"classes": [0, 1, 2]} if method == "partial_fit" else {}
-    with pytest.raises(DivergenceError, match="basal_weights_"):
+    with pytest.raises(DivergenceError, match=r"layers_\[0\]\.basal_weights"):
         getattr(model, method)(X, y, **classes)
     written = {name for owner, name in WRITTEN if owner == id(model)}
     assert written <= {"_callback_fit_ctx", "_skl_callbacks_to_teardown"}  # scikit-learn's own
     assert_untouched(model, before)
 
 
-def test_a_stream_that_diverged_goes_on_from_before_with_smaller_steps(table):
+@pytest.mark.parametrize("sizes", [8, (8, 6)])
+def test_a_stream_that_diverged_goes_on_from_before_with_smaller_steps(table, sizes):
     X, y = table
     rates = {"learning_rate_init": 1e-3, "apical_rate": 0.01, "interneuron_rate": 0.01}
-    model = make(random_state=0, **{**PUBLISHED, **rates}).partial_fit(X, y, classes=[0, 1, 2])
+    model = make(random_state=0, **published(**rates, hidden_layer_sizes=sizes))
+    model.partial_fit(X, y, classes=[0, 1, 2])
     same = copy.deepcopy(model)
     with pytest.raises(DivergenceError):
         model.set_params(learning_rate_init=1e3).partial_fit(X, y)
@@ -184,7 +187,7 @@ import numpy as np
 from sklearn_localnet import LocalRuleClassifier
 folder, dies_after = sys.argv[1], int(sys.argv[2])
 X, y = np.load(folder + "/X.npy"), np.load(folder + "/y.npy")
-model = LocalRuleClassifier(8, batch_size=20, random_state=0, learning_rate_decay=500.0)
+model = LocalRuleClassifier((8, 6), batch_size=20, random_state=0, learning_rate_decay=500.0)
 try:
     with open(folder + "/model.pickle", "rb") as file:
         model = pickle.load(file)
@@ -249,6 +252,9 @@ def test_workers_of_any_kind_fit_and_predict_as_this_process_does(table, method)
 # Long streams
 
 
+FAST = {"learning_rate_init": 0.01}
+
+
 def chunk(rows):
     rng = np.random.default_rng(1)
     X = rng.standard_normal((rows, 2)) + 1
@@ -258,14 +264,15 @@ def chunk(rows):
 @pytest.mark.parametrize(
     ("options", "rows", "times"),
     [
-        ({"batch_size": 10_000, "learning_rate_init": 0.01}, 500_000, 20),  # 10 million rows
-        ({**PUBLISHED, "learning_rate_init": 1e-3, "batch_size": 1}, 500, 10),
+        ({"batch_size": 10_000, **FAST}, 500_000, 20),  # 10 million rows
+        (published(learning_rate_init=1e-3), 500, 10),
+        ({"hidden_layer_sizes": (8, 6), "batch_size": 500, **FAST}, 20_000, 10),
     ],
-    ids=["batches", "row by row"],
+    ids=["batches", "row by row", "stack"],
 )
 def test_a_long_stream_neither_grows_nor_drifts(options, rows, times):
     X, y = chunk(rows)
-    model = LocalRuleRegressor(4, random_state=0, **options)
+    model = LocalRuleRegressor(random_state=0, **{"hidden_layer_sizes": 4, **options})
     scores, sizes, held = [], [], []
     tracemalloc.start()
     for _ in range(times):
@@ -278,6 +285,6 @@ def test_a_long_stream_neither_grows_nor_drifts(options, rows, times):
     assert model.t_ == rows * times
     assert max(sizes) - min(sizes) < 200
     assert held[-1] - held[1] < 100_000
-    for name in STATE:
-        assert np.isfinite(getattr(model, name)).all(), name
+    for name, array in state(model).items():
+        assert np.isfinite(array).all(), name
     assert min(scores[times // 2 :]) > 0.9

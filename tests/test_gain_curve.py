@@ -7,9 +7,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import scale
+from sklearn.utils import Bunch
 
-from sklearn_localnet import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor
-from sklearn_localnet._gain import gain_spectrum
+from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor, published
+from sklearn_localnet.rules import Microcircuit
+from sklearn_localnet.rules._gain import gain_spectrum
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 RATES = {"learning_rate_init": 1e-3, "apical_rate": 1e-2, "interneuron_rate": 1e-2}
@@ -24,9 +26,26 @@ def iris():
 def as_trained(model):
     """The model with the weights that the last update left, before any average over updates."""
     trained = copy.copy(model)
-    for name, weights in model._history["labile"].items():
-        setattr(trained, f"{name}_", weights)
+    labile = model._memory["labile"]
+    trained.layers_ = [
+        Bunch(**{**layer, **own}) for layer, own in zip(model.layers_, labile[:-1], strict=True)
+    ]
     return trained
+
+
+def by_layer(model, X, weight=None):
+    """Gains of each layer, from its output and the span of its interneuron weights."""
+    weight = np.ones(len(X)) if weight is None else weight
+    return [
+        projected(held.output, weight, layer.interneuron_weights)
+        for held, layer in zip(model.compartments(X), model.layers_, strict=True)
+    ]
+
+
+def assert_gains(found, expected, **tolerance):
+    assert len(found) == len(expected)
+    for gains, values in zip(found, expected, strict=True):
+        assert_allclose(gains, values, **tolerance)
 
 
 def projected(z, weight, interneuron):
@@ -75,58 +94,74 @@ def test_activity_too_large_to_square_has_infinite_gain():
 
 @pytest.mark.parametrize("interneurons", ["tied", "decoupled", "target"])
 @pytest.mark.parametrize("batch_size", [1, 40])
-@pytest.mark.parametrize("published", [False, True])
+@pytest.mark.parametrize("as_published", [False, True])
+@pytest.mark.parametrize("sizes", [6, (6, 5)])
 def test_fit_records_the_gains_of_the_circuit_after_each_epoch(
-    iris, interneurons, batch_size, published
+    iris, interneurons, batch_size, as_published, sizes
 ):
-    parameters = {**PUBLISHED, **RATES} if published else {}
-    n_interneurons = {"n_interneurons": None if interneurons == "target" else 4}
-    parameters |= {"interneurons": interneurons, "batch_size": batch_size, **n_interneurons}
-    model = LocalRuleClassifier(6, max_iter=3, random_state=0, **parameters)
+    own = {"interneurons": interneurons, "n_interneurons": 4}
+    options = {"hidden_layer_sizes": sizes, "batch_size": batch_size}
+    if as_published:
+        parameters = published(**RATES, **own, **options)
+    else:
+        parameters = {"rule": Microcircuit(**own), **options}
+    model = LocalRuleClassifier(max_iter=3, random_state=0, **parameters)
     model = as_trained(model.fit(*iris))
-    width = model.interneuron_weights_.shape[1]
-    assert [gains.shape for gains in model.gain_curve_] == 3 * [(width,)]
-    expected = projected(model.transform(iris[0]), np.ones(150), model.interneuron_weights_)
-    assert_allclose(model.gain_curve_[-1], expected, rtol=1e-4, atol=1e-10)
+    width = 3 if interneurons == "target" else 4
+    assert [layer.interneuron_weights.shape[1] for layer in model.layers_] == [width] * (
+        model.n_layers_ - 2
+    )
+    expected = by_layer(model, iris[0])
+    assert [[gains.shape for gains in record] for record in model.gain_curve_] == (
+        3 * [[(width,)] * len(expected)]
+    )
+    assert_gains(model.gain_curve_[-1], expected, rtol=1e-4, atol=1e-10)
 
 
-def test_recorded_gains_are_all_eigenvalues_with_as_many_interneurons_as_neurons(iris):
-    model = LocalRuleClassifier(7, n_interneurons="n_hidden", batch_size=20, max_iter=5)
-    hidden = as_trained(model.fit(*iris)).transform(iris[0])
-    expected = np.linalg.eigvalsh(hidden.T @ hidden / 150)[::-1]
-    assert_allclose(model.gain_curve_[-1], expected, rtol=1e-4, atol=1e-10)
+@pytest.mark.parametrize("sizes", [7, (7, 4)])
+def test_recorded_gains_are_all_eigenvalues_with_as_many_interneurons_as_neurons(iris, sizes):
+    rule = Microcircuit(n_interneurons="n_hidden")
+    model = LocalRuleClassifier(sizes, rule=rule, batch_size=20, max_iter=5, random_state=0)
+    held = as_trained(model.fit(*iris)).compartments(iris[0])
+    expected = [np.linalg.eigvalsh(h.output.T @ h.output / 150)[::-1] for h in held]
+    assert_gains(model.gain_curve_[-1], expected, rtol=1e-4, atol=1e-10)
 
 
-def test_a_batch_of_the_whole_table_tells_the_gains_as_it_is_learnt(iris):
-    still = {"learning_rate_init": 1e-12, "apical_rate": 1e-12, "interneuron_rate": 1e-12}
-    model = LocalRuleClassifier(6, max_iter=2, centering_rate=None, random_state=0, **still)
-    hidden = model.fit(*iris).transform(iris[0])
-    expected = projected(hidden, np.ones(150), model.interneuron_weights_)
-    assert_allclose(model.gain_curve_, [expected, expected], rtol=1e-6, atol=1e-12)
+@pytest.mark.parametrize("sizes", [6, (6, 5)])
+def test_a_batch_of_the_whole_table_tells_the_gains_as_it_is_learnt(iris, sizes):
+    rule = Microcircuit(apical_rate=1e-12, interneuron_rate=1e-12)
+    still = {"learning_rate_init": 1e-12, "centering_rate": None, "alpha": 0.0, "rule": rule}
+    model = LocalRuleClassifier(sizes, max_iter=2, random_state=0, **still).fit(*iris)
+    expected = by_layer(model, iris[0])
+    assert len(model.gain_curve_) == 2
+    for record in model.gain_curve_:
+        assert_gains(record, expected, rtol=1e-6, atol=1e-12)
 
 
-def test_rows_count_by_their_weight(iris):
+@pytest.mark.parametrize("sizes", [6, (6, 5)])
+def test_rows_count_by_their_weight(iris, sizes):
     weight = np.linspace(0, 1, 150)
-    model = LocalRuleRegressor(6, n_interneurons=3, batch_size=32, max_iter=2, random_state=0)
+    rule = Microcircuit(n_interneurons=3)
+    model = LocalRuleRegressor(sizes, rule=rule, batch_size=32, max_iter=2, random_state=0)
     model = as_trained(model.fit(*iris, sample_weight=weight))
-    expected = projected(model.transform(iris[0]), weight, model.interneuron_weights_)
-    assert_allclose(model.gain_curve_[-1], expected, rtol=1e-6)
+    assert_gains(model.gain_curve_[-1], by_layer(model, iris[0], weight), rtol=1e-6)
 
 
 def test_a_table_of_one_row_has_gains(iris):
     X, y = iris
-    still = {**PUBLISHED, **RATES, "learning_rate_init": 1e-12}
-    model = LocalRuleRegressor(4, **still, max_iter=3, random_state=0).fit(X[:1], y[:1] + 1.0)
+    still = published(hidden_layer_sizes=4, **{**RATES, "learning_rate_init": 1e-12})
+    model = LocalRuleRegressor(**still, max_iter=3, random_state=0).fit(X[:1], y[:1] + 1.0)
     expected = [np.sum(model.transform(X[:1]) ** 2), 0, 0, 0]
-    assert_allclose(model.gain_curve_, 3 * [expected], rtol=1e-8)
+    assert_allclose(model.gain_curve_, 3 * [[expected]], rtol=1e-8)
 
 
-def test_a_warm_start_goes_on_recording_and_a_stream_does_not(iris):
-    model = LocalRuleClassifier(5, max_iter=3, warm_start=True, random_state=0).fit(*iris)
+@pytest.mark.parametrize("sizes", [5, (5, 4)])
+def test_a_warm_start_goes_on_recording_and_a_stream_does_not(iris, sizes):
+    model = LocalRuleClassifier(sizes, max_iter=3, warm_start=True, random_state=0).fit(*iris)
     first = model.gain_curve_
     assert len(model.fit(*iris).gain_curve_) == 6
     assert len(first) == 3
     assert_array_equal(model.gain_curve_[:3], first)
     model.partial_fit(*iris)
     assert len(model.gain_curve_) == 6
-    assert LocalRuleClassifier(5).partial_fit(*iris, classes=range(3)).gain_curve_ == []
+    assert LocalRuleClassifier(sizes).partial_fit(*iris, classes=range(3)).gain_curve_ == []

@@ -5,65 +5,51 @@ import itertools
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from sklearn_localnet import (
-    PUBLISHED,
-    LocalRuleClassifier,
-    LocalRuleRegressor,
-    _audit,
-    _training,
-    audit_locality,
-)
-from sklearn_localnet._microcircuit import Microcircuit
+from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor, audit_locality, published
+from sklearn_localnet.network._blocks import Blocks, _Block
+from sklearn_localnet.network._buffered import Buffered
+from sklearn_localnet.network._readout import Linear
+from sklearn_localnet.rules import Microcircuit
 
 RATES = {"learning_rate_init": 0.01, "apical_rate": 0.01, "interneuron_rate": 0.02}
-ONLINE = {**PUBLISHED, **RATES, "n_interneurons": None}
-SETTINGS = {
-    "default": {},
-    "plain steps": {"solver": "sgd"},
-    "one row": {"batch_size": 1},
-    "online": ONLINE,
-    "online, as many interneurons as neurons": {**ONLINE, "n_interneurons": "n_hidden"},
-    "online, centred, with intercept": {**ONLINE, "centering_rate": 0.01, "fit_intercept": True},
-    "undamped": {"gain_damping": 0.0},
-    "not centred": {"centering_rate": None},
-    "no intercept": {"fit_intercept": False},
-    "no decay": {"alpha": 0.0},
-    "one interneuron": {"n_interneurons": 1},
-    "as many interneurons as neurons": {"n_interneurons": "n_hidden"},
-    "raw targets": {"standardize_targets": False},
-    "decaying rates": {"learning_rate_decay": 100.0},
-}
-# The table: what the updates of each kind of synapse depend on, of the cells that it joins.
-POSTSYNAPTIC = {"its own output", "its own apical current", "its own inhibition"}
-INTERNEURON = {"its own output", "its own interneuron activity"}
+ONLINE = published(**RATES)
+CENTRED = published(**RATES, centering_rate=0.01, fit_intercept=True, n_interneurons=3)
+# What the updates of each kind of synapse depend on, of the cells that it joins.
+INTERNEURON = {"its own output", "its own interneuron"}
 TABLE = {
-    "basal_weights": {"its own input", *POSTSYNAPTIC},
-    # What an intercept makes of the output is not seen: the output is changed through it.
-    "basal_intercepts": POSTSYNAPTIC - {"its own output"},
+    "basal_weights": {"its own input", "its own slope", "its own teaching"},
+    "basal_intercepts": {"its own slope", "its own teaching"},
+    "mean_activity": {"its own fired"},
     "apical_weights": {"its own output", "its own target"},
     "interneuron_weights": INTERNEURON,
     "pyramidal_to_interneuron_weights": INTERNEURON,
     "gain_trace": INTERNEURON,
     "back_trace": INTERNEURON,
-    "readout_weights": {"its own output", "its own target", "its own prediction"},
-    "readout_intercepts": {"its own target", "its own prediction"},
-    "mean_activity": {"its own output"},
+    "readout_weights_": {"its own output", "its own error"},
+    "readout_intercepts_": {"its own error"},
 }
-FORBIDDEN = {
-    "basal_weights": {
-        "another input", "another output", "another apical current", "another inhibition",
-        "any interneuron activity", "any target", "any prediction", "any other weight",
-    },
-    "apical_weights": {
-        "any input", "another output", "another apical current", "another inhibition",
-        "any interneuron activity", "another target", "any other weight",
-    },
-    "interneuron_weights": {
-        "any input", "another output", "another apical current", "its own inhibition",
-        "another inhibition", "any target", "any prediction", "any other weight",
-    },
-}  # fmt: skip
+OF_SYNAPSES = {"its own weight", "its own update", "gate (broadcast)"}
+SETTINGS = {
+    "default": {},
+    "two layers": {"hidden_layer_sizes": (5, 4)},
+    "three layers, plain steps": {"hidden_layer_sizes": (5, 4, 6), "solver": "sgd"},
+    "one row": {"batch_size": 1},
+    "online": ONLINE,
+    "online, two layers": {**CENTRED, "hidden_layer_sizes": (5, 4)},
+    "undamped": {"rule": Microcircuit(gain_damping=0.0)},
+    "decoupled": {"rule": Microcircuit(interneurons="decoupled")},
+    "as many interneurons as neurons": {"rule": Microcircuit(n_interneurons="n_hidden")},
+    "one interneuron": {"rule": Microcircuit(n_interneurons=1)},
+    "not centred": {"centering_rate": None},
+    "no intercept": {"fit_intercept": False},
+    "no decay": {"alpha": 0.0},
+    "raw targets": {"standardize_targets": False},
+    "decaying rates": {"learning_rate_decay": 100.0},
+}
 
 
 @pytest.fixture(scope="module")
@@ -83,36 +69,26 @@ def make(cls, Y, **changes):
 
 
 def dependencies(report):
-    """What each kind of synapse was found to depend on."""
+    """What each kind of synapse, without its layer, was found to depend on."""
     found = {}
     for finding in report.findings:
-        found.setdefault(finding.synapse, set())
+        known = found.setdefault(finding.synapse.rpartition(".")[2], set())
         if finding.depends:
-            found[finding.synapse].add(finding.quantity)
+            known.add(finding.quantity)
     return found
 
 
 @pytest.mark.parametrize("cls", [LocalRuleClassifier, LocalRuleRegressor])
-@pytest.mark.parametrize("interneurons", ["tied", "decoupled"])
 @pytest.mark.parametrize("changes", SETTINGS.values(), ids=SETTINGS)
-def test_updates_depend_on_what_the_table_says_and_on_nothing_else(
-    table, changes, interneurons, cls
-):
-    model, y = make(cls, table[1], **{**changes, "interneurons": interneurons})
+def test_updates_depend_on_what_the_table_says_and_nothing_else(table, changes, cls):
+    model, y = make(cls, table[1], **changes)
     report = audit_locality(model, table[0], y)
     assert report.violations == []
     found = dependencies(report)
-    assert {"basal_weights", "apical_weights", "interneuron_weights"} <= set(found)
-    assert ("pyramidal_to_interneuron_weights" in found) == (interneurons == "decoupled")
-    gate = found.pop("gate (broadcast)", set())
-    assert gate <= {"any apical current", "any inhibition", "any interneuron activity"}
-    for synapse, quantities in found.items():
-        expected = TABLE[synapse]
-        if model.activation == "identity":  # its slope is one whatever the output
-            expected = expected - ({"its own output"} if synapse == "basal_weights" else set())
-        if synapse.startswith("readout") and cls is LocalRuleClassifier:
-            expected = expected | {"another prediction"}  # softmax divides by one sum
-        assert quantities == expected, synapse
+    own = {"basal_weights", "apical_weights", "interneuron_weights"}
+    assert own <= set(found)
+    for synapse in set(TABLE) & set(found):
+        assert found[synapse] - OF_SYNAPSES == TABLE[synapse], synapse
 
 
 EVERY = [
@@ -131,74 +107,57 @@ EVERY = [
 def test_no_combination_of_options_lets_a_synapse_see_more(table, setting):
     activation, solver, interneurons, modulation, readout, batch_size = setting
     options = {
-        "activation": activation, "solver": solver, "interneurons": interneurons,
-        "modulation": modulation, "batch_size": batch_size,
-    }  # fmt: skip
+        "activation": activation,
+        "solver": solver,
+        "rule": Microcircuit(interneurons=interneurons),
+        "modulation": modulation,
+        "batch_size": batch_size,
+        "hidden_layer_sizes": (5, 4),
+    }
     for cls, delta in ((LocalRuleClassifier, "softmax"), (LocalRuleRegressor, "linear")):
-        rule = {"readout": delta if readout == "delta" else "hebbian"}
-        model, y = make(cls, table[1], dtype="float32", **options, **rule)
+        how = {"readout": delta if readout == "delta" else "hebbian"}
+        model, y = make(cls, table[1], **{"dtype": "float32", **options, **how})
         report = audit_locality(model, table[0], y)
         assert report.violations == []
         found = dependencies(report)
-        assert {"its own input", "its own apical current"} <= found["basal_weights"]
-        assert found["apical_weights"] == TABLE["apical_weights"]
+        assert TABLE["basal_weights"] <= found["basal_weights"]
         driven = "apical_weights" if interneurons == "target" else "interneuron_weights"
-        assert found["interneuron_weights"] == TABLE[driven]
+        assert found["interneuron_weights"] - OF_SYNAPSES == TABLE[driven]
 
 
 def test_what_a_synapse_must_not_see_is_tried(table):
     model, y = make(LocalRuleClassifier, table[1])
     findings = audit_locality(model, table[0], y).findings
-    for synapse, quantities in FORBIDDEN.items():
-        tried = {row.quantity for row in findings if row.synapse == synapse and not row.may}
-        assert quantities <= tried, synapse
+    tried = {(row.synapse.rpartition(".")[2], row.quantity) for row in findings if not row.may}
+    cells = ["input", "output", "slope", "teaching", "apical", "inhibition", "interneuron"]
+    for synapse in ("basal_weights", "apical_weights", "interneuron_weights"):
+        for quantity in [*(f"another {cell}" for cell in cells), "another target"]:
+            assert (synapse, quantity) in tried
+        assert (synapse, "another weight") in tried
+        assert (synapse, "another update") in tried
+    assert ("readout_weights_", "another error") in tried
 
 
-def test_every_array_that_a_circuit_learns_is_audited(table):
-    model, y = make(LocalRuleClassifier, table[1], interneurons="decoupled")
-    circuit = _audit._started(model, table[0], y).circuit
-    learnt = {name for name, value in circuit.history.items() if np.ndim(value)}
-    learnt -= {"first_sum", "second_sum"}  # each moves its own synapse in the very same step
-    assert learnt | set(circuit.weights) == set(_audit.AXES) == set(_audit.MAY_SEE) == set(TABLE)
+@pytest.mark.parametrize("hidden", [5, (5, 4)])
+def test_every_array_that_a_network_learns_is_audited(table, hidden):
+    rule = Microcircuit(interneurons="decoupled")
+    model, y = make(LocalRuleClassifier, table[1], rule=rule, hidden_layer_sizes=hidden)
+    audited = {row.synapse for row in audit_locality(model, table[0], y).findings}
+    model.partial_fit(table[0], y, classes=np.unique(y))
+    for place, arrays in enumerate(model._memory["labile"][:-1]):
+        assert {f"layers_[{place}].{name}" for name in arrays} <= audited
+    assert {"readout_weights_", "readout_intercepts_"} <= audited
 
 
-@pytest.mark.parametrize("readout", ["softmax", "hebbian"])
-def test_the_cut_wires_leave_every_other_compartment_as_it_is_to_the_bit(table, readout):
-    model, y = make(LocalRuleClassifier, table[1], interneurons="decoupled", readout=readout)
-    trainer = _audit._started(model, table[0], y)
-    design = trainer.circuit.design
-    for experiment, touched in _audit._experiments(design).items():
-        state = _audit._state(trainer, 30)
-        parts = []
-        steps = experiment(state)
-        for _ in range(2):
-            next(steps, None)
-            circuit = Microcircuit(design, state.weights, state.history)
-            parts.append(circuit.compartments(state.x, state.y))
-        for name, part in parts[0].items():
-            axis = "interneuron" if name == "interneuron" else "neuron"
-            changed = np.flatnonzero(np.any(part != parts[1][name], axis=0))
-            mine = [state.at[axis]] if axis in touched.values() else []
-            assert set(changed) <= set(mine), (experiment.__name__, name)
-
-
-@pytest.mark.parametrize(
-    ("modulation", "sources", "foreign"),
-    [
-        ("plateau", {"any apical current", "any inhibition"}, {"any prediction"}),
-        ("surprise", {"any prediction", "any target"}, {"any apical current", "any inhibition"}),
-    ],
-)
-def test_a_gate_is_shown_with_what_it_is_made_of(table, modulation, sources, foreign):
+@pytest.mark.parametrize(("modulation", "source"), [("plateau", "teaching"), ("surprise", "error")])
+def test_a_gate_is_shown_with_what_it_is_made_of(table, modulation, source):
     model, y = make(LocalRuleClassifier, table[1], modulation=modulation)
     report = audit_locality(model, table[0], y)
-    gate = dependencies(report)["gate (broadcast)"]
-    assert sources <= gate
-    assert not foreign & gate
+    assert dependencies(report)["gate"] == {f"any {source}"}
     assert report.violations == []
 
 
-@pytest.mark.parametrize("changes", [{}, ONLINE])
+@pytest.mark.parametrize("changes", [{}, ONLINE, {"hidden_layer_sizes": (4, 3)}])
 def test_sparse_tables_labels_and_binary_targets_are_audited_too(table, changes):
     X, Y = table
     for y in (Y[:, 0] > 0, (Y > 0).astype(int)):
@@ -215,129 +174,271 @@ def test_a_table_too_short_to_tell_the_size_of_inputs_is_audited_too(table, batc
     assert audit_locality(model, X[:6], y).violations == []
 
 
-def test_the_estimator_is_left_as_it_is(table):
+def test_a_pipeline_is_audited_at_its_end_and_left_as_it_is(table):
     model, y = make(LocalRuleClassifier, table[1])
-    audit_locality(model, table[0], y)
+    pipeline = make_pipeline(StandardScaler(), model)
+    scaled = StandardScaler().fit_transform(table[0])
+    report = audit_locality(pipeline, table[0], y)
+    assert report == audit_locality(model, scaled, y)
+    assert not hasattr(pipeline[0], "mean_")
     assert set(vars(model)) == set(vars(make(LocalRuleClassifier, table[1])[0]))
+
+
+@pytest.mark.parametrize("wrap", [lambda model: model, make_pipeline])
+def test_another_estimator_is_refused_by_its_name(table, wrap):
+    with pytest.raises(TypeError, match="LogisticRegression"):
+        audit_locality(wrap(LogisticRegression()), table[0], table[1].argmax(axis=1))
 
 
 def test_the_report_is_a_table_to_read(table):
     model, y = make(LocalRuleClassifier, table[1])
     report = audit_locality(model, table[0], y)
     lines = str(report).splitlines()
-    assert lines[0].split() == ["synapse", "quantity", "depends", "may"]
+    assert lines[0].split()[-2:] == ["depends", "may"]
     assert lines[-1] == "violations: none"
     assert len(lines) == len(report.findings) + 2
     assert len(set(lines)) == len(lines)
     assert repr(report) == str(report)
 
 
-# Rules that are not local, planted into the code that trains
+# Rules that are not local: each is the microcircuit but for one thing
 
 
-def backpropagation(circuit, x, y):
-    error = y - circuit.scores(circuit.activity(x)[1])
-    circuit.basal_weights += 1e-3 * (error @ circuit.readout_weights).T @ x
+class Planted(Microcircuit):
+    """Adds to directions what ``plant(layer, cells, share)`` gives, by name."""
+
+    plant = None
+
+    def changes(self, layer, cells, share):
+        directions = super().changes(layer, cells, share)
+        directions["basal_weights"] = (cells["drive"] * share[:, None]).T @ cells["input"]
+        for name, more in type(self).plant(layer, cells, share).items():
+            directions[name] = directions[name] + more
+        return directions
 
 
-def error_on_apical_dendrites(circuit, x, y):
-    error = y - circuit.scores(circuit.activity(x)[1])
-    circuit.basal_weights += 1e-3 * (error @ circuit.apical_weights.T).T @ x
+def other_synapses_of_the_neuron(layer, cells, share):
+    return {"basal_weights": layer["basal_weights"].sum(axis=1, keepdims=True)}
 
 
-def other_synapses_of_the_neuron(circuit, x, y):
-    circuit.basal_weights += 1e-3 * circuit.basal_weights.sum(axis=1, keepdims=True)
+def other_neurons(layer, cells, share):
+    return {"basal_weights": np.roll(cells["output"], 1, axis=1).T @ cells["input"]}
 
 
-def other_neurons(circuit, x, y):
-    circuit.basal_weights += 1e-3 * np.roll(circuit.activity(x)[1], 1, axis=1).T @ x
+def norm_of_the_weights(layer, cells, share):
+    return {"basal_weights": -layer["basal_weights"] / np.linalg.norm(layer["basal_weights"])}
 
 
-def norm_over_neurons(circuit, x, y):
-    plateau = circuit.compartments(x, y)["plateau"]
-    circuit.basal_weights += 1e-3 * (plateau / np.linalg.norm(plateau)).T @ x
+def whitened_inputs(layer, cells, share):
+    x = cells["input"]
+    return {"basal_weights": cells["drive"].T @ x @ np.linalg.inv(x.T @ x + np.eye(x.shape[1]))}
 
 
-def norm_of_the_weights(circuit, x, y):
-    circuit.basal_weights *= 0.99 / np.linalg.norm(circuit.basal_weights)
+def plateau_in_the_apical_synapses(layer, cells, share):
+    return {"apical_weights": cells["plateau"].T @ cells["target"]}
 
 
-def whitened_inputs(circuit, x, y):
-    covariance = x.T @ x + np.eye(x.shape[1])
-    plateau = circuit.compartments(x, y)["plateau"]
-    circuit.basal_weights += 1e-3 * plateau.T @ x @ np.linalg.inv(covariance)
+def inverse_of_the_gain(layer, cells, share):
+    z = cells["output"]
+    return {
+        "interneuron_weights": np.linalg.inv(z.T @ z + np.eye(z.shape[1])) @ z.T @ cells["target"]
+    }
 
 
-def plateau_in_the_apical_synapses(circuit, x, y):
-    circuit.apical_weights += 1e-3 * circuit.compartments(x, y)["plateau"].T @ y
+def inputs_in_the_interneuron_synapses(layer, cells, share):
+    return {"interneuron_weights": cells["input"].sum()}
 
 
-def inverse_of_the_gain(circuit, x, y):
-    z = circuit.activity(x)[1]
-    circuit.interneuron_weights += 1e-3 * np.linalg.inv(z.T @ z + np.eye(z.shape[1])) @ z.T @ y
+def hidden_in_a_trace(layer, cells, share):
+    return {"gain_trace": cells["apical"].T @ cells["target"]}
 
 
-def inputs_in_the_interneuron_synapses(circuit, x, y):
-    circuit.interneuron_weights += 1e-3 * x.sum()
+def apical_synapses_in_the_trace(layer, cells, share):
+    return {"gain_trace": layer["apical_weights"].sum()}
 
 
-def errors_of_other_outputs(circuit, x, y):
-    z = circuit.activity(x)[1]
-    circuit.readout_weights += 1e-3 * np.roll(y - circuit.scores(z), 1, axis=1).T @ z
-
-
-def hidden_in_a_trace(circuit, x, y):
-    circuit.gain_trace += 1e-3 * circuit.compartments(x, y)["apical"].T @ y
-
-
-PLANTED = [
-    (backpropagation, "basal_weights", "any prediction"),
-    (error_on_apical_dendrites, "basal_weights", "any prediction"),
-    (other_synapses_of_the_neuron, "basal_weights", "any other weight"),
+PLANTS = [
+    (other_synapses_of_the_neuron, "basal_weights", "another weight"),
     (other_neurons, "basal_weights", "another output"),
-    (norm_over_neurons, "basal_weights", "another apical current"),
-    (norm_of_the_weights, "basal_weights", "any other weight"),
+    (norm_of_the_weights, "basal_weights", "another weight"),
     (whitened_inputs, "basal_weights", "another input"),
-    (plateau_in_the_apical_synapses, "apical_weights", "its own inhibition"),
+    (plateau_in_the_apical_synapses, "apical_weights", "its own plateau"),
     (inverse_of_the_gain, "interneuron_weights", "another output"),
-    (inputs_in_the_interneuron_synapses, "interneuron_weights", "any input"),
-    (errors_of_other_outputs, "readout_weights", "another target"),
-    (hidden_in_a_trace, "gain_trace", "any target"),
+    (inputs_in_the_interneuron_synapses, "interneuron_weights", "another input"),
+    (hidden_in_a_trace, "gain_trace", "its own apical"),
+    (apical_synapses_in_the_trace, "gain_trace", "another weight"),
 ]
 
 
-@pytest.mark.parametrize(("rule", "synapse", "quantity"), PLANTED, ids=lambda part: str(part))
-def test_a_planted_rule_that_is_not_local_is_found(table, monkeypatch, rule, synapse, quantity):
-    learn = Microcircuit.learn
+@pytest.mark.parametrize("hidden", [5, (5, 4)])
+@pytest.mark.parametrize(
+    ("plant", "synapse", "quantity"), PLANTS, ids=lambda part: getattr(part, "__name__", part)
+)
+def test_changes_that_are_not_local_are_found(table, plant, synapse, quantity, hidden):
+    rule = type("Rule", (Planted,), {"plant": staticmethod(plant)})(n_interneurons="n_targets")
+    model, Y = make(LocalRuleRegressor, table[1], rule=rule, hidden_layer_sizes=hidden)
+    report = audit_locality(model, table[0], Y)
+    for place in range(np.size(hidden)):
+        path = f"layers_[{place}].{synapse}"
+        assert (path, quantity, True, False) in report.violations
+        assert f"{path} on {quantity}" in str(report).splitlines()[-1]
 
-    def planted(self, x, y, *rest):
-        loss = learn(self, x, y, *rest)
-        rule(self, x, y)
+
+class Teaching(Microcircuit):
+    """Exchanges what teaches each layer for what ``teach(layers, forward, held, error)`` gives."""
+
+    teach = None
+
+    def perceive(self, layers, forward, target, error):
+        held = super().perceive(layers, forward, target, error)
+        for place, cells in enumerate(held):
+            cells["teaching"] = type(self).teach(layers, place, held, error)
+        return held
+
+
+def backpropagation(layers, place, held, error):
+    signal, above = error, layers[-1]["readout_weights"]
+    for i in reversed(range(place, len(held))):
+        signal = signal @ above
+        above, taught = layers[i]["basal_weights"], signal
+        signal = held[i]["slope"] * signal
+    return taught
+
+
+def signs_of_forward_weights(layers, place, held, error):
+    above = [*(layer["basal_weights"] for layer in layers[1:-1]), layers[-1]["readout_weights"]]
+    return error.sum(axis=1, keepdims=True) * np.sign(above[place]).sum(axis=0)
+
+
+def error_on_the_apical_dendrites(layers, place, held, error):
+    return held[place]["plateau"] + error @ layers[place]["apical_weights"].T
+
+
+def norm_over_neurons(layers, place, held, error):
+    plateau = held[place]["plateau"]
+    return plateau / (1 + np.linalg.norm(plateau, axis=1, keepdims=True))
+
+
+def the_neighbours_output(layers, place, held, error):
+    return held[place]["plateau"] + np.roll(held[place]["output"], 1, axis=1)
+
+
+def the_neighbours_plateau(layers, place, held, error):
+    return held[place]["plateau"] + np.roll(held[place]["plateau"], 1, axis=1)
+
+
+def the_plateau_of_another_layer(layers, place, held, error):
+    return held[place]["plateau"] + held[place - 1]["plateau"][:, :1]
+
+
+def inputs_beside_the_synapses(layers, place, held, error):
+    return held[place]["plateau"] + held[place]["input"].sum(axis=1, keepdims=True)
+
+
+TEACHERS = [
+    (backpropagation, "forward weights: readout_weights_"),
+    (signs_of_forward_weights, "any error beside wires"),
+    (error_on_the_apical_dendrites, "any error beside wires"),
+    (norm_over_neurons, "another apical"),
+    (the_neighbours_output, "another output beside wires"),
+    (the_neighbours_plateau, "another apical"),
+    (inputs_beside_the_synapses, "any input beside wires"),
+]
+
+
+@pytest.mark.parametrize("hidden", [5, (5, 4)])
+@pytest.mark.parametrize(
+    ("teach", "quantity"), TEACHERS, ids=lambda part: getattr(part, "__name__", part)
+)
+def test_a_teaching_signal_that_is_not_local_is_found(table, teach, quantity, hidden):
+    rule = type("Rule", (Teaching,), {"teach": staticmethod(teach)})()
+    model, Y = make(LocalRuleRegressor, table[1], rule=rule, hidden_layer_sizes=hidden)
+    report = audit_locality(model, table[0], Y)
+    for place in range(np.size(hidden)):
+        assert (f"layers_[{place}].teaching", quantity, True, False) in report.violations
+
+
+def test_signals_between_layers_need_wires(table):
+    rule = type("Rule", (Teaching,), {"teach": staticmethod(the_plateau_of_another_layer)})()
+    model, Y = make(LocalRuleRegressor, table[1], rule=rule, hidden_layer_sizes=(5, 4))
+    violations = audit_locality(model, table[0], Y).violations
+    assert ("layers_[1].teaching", "any target beside wires", True, False) in violations
+
+
+def test_a_current_that_is_not_the_sum_over_its_wire_is_found(table):
+    class Louder(Microcircuit):
+        def _circuit(self, layer, cells, target):
+            held = super()._circuit(layer, cells, target)
+            return held | {"apical": 2 * held["apical"]}
+
+    model, Y = make(LocalRuleRegressor, table[1], rule=Louder())
+    violations = audit_locality(model, table[0], Y).violations
+    assert ("layers_[0].apical", "more than its wire", True, False) in violations
+
+
+# Code of the network itself that is not local
+
+
+def test_steps_that_share_a_norm_are_found(table, monkeypatch):
+    move = Buffered.move
+
+    def clipped(engine, directions, rates):
+        norm = np.sqrt(sum(np.sum(d**2) for part in directions for d in part.values()))
+        move(engine, [{n: d / norm for n, d in part.items()} for part in directions], rates)
+
+    model, Y = make(LocalRuleRegressor, table[1])
+    monkeypatch.setattr(Buffered, "move", clipped)
+    violations = audit_locality(model, table[0], Y).violations
+    assert ("layers_[0].basal_weights", "another update", True, False) in violations
+
+
+def test_errors_of_other_outputs_in_the_readout_are_found(table, monkeypatch):
+    changes = Linear.changes
+
+    def mixed(readout, arrays, cells, share):
+        other = cells | {"error": np.roll(cells["error"], 1, axis=1)}
+        return changes(readout, arrays, other, share)
+
+    model, Y = make(LocalRuleRegressor, table[1])
+    monkeypatch.setattr(Linear, "changes", mixed)
+    violations = audit_locality(model, table[0], Y).violations
+    assert ("readout_weights_", "another error", True, False) in violations
+
+
+def test_what_training_does_beside_the_audited_parts_is_found(table, monkeypatch):
+    learn = Buffered.learn
+
+    def planted(engine, batch, rates):
+        loss = learn(engine, batch, rates)
+        engine.labile[0]["basal_weights"] += 1e-3
         return loss
 
     model, Y = make(LocalRuleRegressor, table[1])
+    monkeypatch.setattr(Buffered, "learn", planted)
+    violations = audit_locality(model, table[0], Y).violations
+    assert ("layers_[0].basal_weights", "anything but these parts", True, False) in violations
+
+
+@pytest.mark.parametrize("hidden", [5, (5, 4)])
+def test_what_blocks_of_rows_do_beside_the_equations_is_found(table, hidden, monkeypatch):
+    close = _Block.close
+
+    def planted(block):
+        close(block)
+        block.layer["interneuron_weights"] += 1e-3 * np.linalg.norm(block.z)
+
+    model, Y = make(LocalRuleRegressor, table[1], **{**ONLINE, "hidden_layer_sizes": hidden})
     assert audit_locality(model, table[0], Y).violations == []
-    monkeypatch.setattr(Microcircuit, "learn", planted)
-    report = audit_locality(model, table[0], Y)
-    assert (synapse, quantity, True, False) in report.violations
-    assert f"{synapse} on {quantity}" in str(report).splitlines()[-1]
+    monkeypatch.setattr(_Block, "close", planted)
+    violations = audit_locality(model, table[0], Y).violations
+    for place in range(np.size(hidden)):
+        path = f"layers_[{place}].interneuron_weights"
+        assert (path, "anything but these parts", True, False) in violations
 
 
-ONLINE_PLANTED = [plant for plant in PLANTED if "_trace" not in plant[1] + plant[0].__name__]
-
-
-@pytest.mark.parametrize(("rule", "synapse", "quantity"), ONLINE_PLANTED[1:-1])
-def test_a_planted_rule_is_found_in_the_blocks_of_the_online_rule(
-    table, monkeypatch, rule, synapse, quantity
-):
-    learn_rows = _training.learn_rows
-
-    def planted(circuit, x, y, rates):
-        errors = learn_rows(circuit, x, y, rates)
-        rule(circuit, x, y)
-        return errors
-
+def test_the_published_rule_is_audited_as_it_trains(table):
     model, Y = make(LocalRuleRegressor, table[1], **ONLINE)
-    monkeypatch.setattr(_training, "learn_rows", planted)
-    report = audit_locality(model, table[0], Y)
-    assert (synapse, quantity, True, False) in report.violations
+    model.partial_fit(table[0], Y)
+    plan = model._plan()
+    feed = model._feed(plan, table[0], Y, model._encoder(), None, running=False)
+    assert type(model._trainer(plan, feed, 0).engine) is Blocks

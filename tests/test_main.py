@@ -397,7 +397,7 @@ def test_failed_fit_ends_with_one_line(refusal, write, frame, monkeypatch, error
 @pytest.mark.parametrize(
     "step",
     [
-        "sklearn_localnet._training.Patience.exhausted",
+        "sklearn_localnet.training._loop.Patience.exhausted",
         "sklearn.neural_network.MLPClassifier._update_no_improvement_count",
     ],
 )

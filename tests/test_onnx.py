@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from small import ACTIVATIONS, TARGETS, classifier, regressor, table, values
 
-from sklearn_localnet import PUBLISHED, register_onnx
+from sklearn_localnet import published, register_onnx
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -37,12 +37,13 @@ def outputs():
 @pytest.mark.parametrize("readout", ["softmax", "hebbian"])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("sizes", [20, (12, 9), (8, 7, 6)])
 def test_a_classifier_in_a_pipeline_gives_the_same_labels_and_chances(
-    outputs, kind, activation, readout
+    outputs, kind, activation, readout, sizes
 ):
     X, y = table(kind)
-    model = make_pipeline(StandardScaler(), classifier(activation=activation, readout=readout))
-    model.fit(X, y)
+    options = {"hidden_layer_sizes": sizes, "activation": activation, "readout": readout}
+    model = make_pipeline(StandardScaler(), classifier(**options)).fit(X, y)
     labels, chance = outputs(model, X, zipmap=False)
     assert chance.dtype == np.float32
     assert_array_equal(labels, model.predict(X))
@@ -52,21 +53,26 @@ def test_a_classifier_in_a_pipeline_gives_the_same_labels_and_chances(
 @pytest.mark.parametrize("readout", ["linear", "hebbian"])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("n_outputs", [0, 1, 3])
-def test_a_regressor_in_a_pipeline_gives_the_same_values(outputs, n_outputs, activation, readout):
+@pytest.mark.parametrize("sizes", [20, (12, 9), (8, 7, 6)])
+def test_a_regressor_in_a_pipeline_gives_the_same_values(
+    outputs, n_outputs, activation, readout, sizes
+):
     X, y = values(n_outputs)
-    model = make_pipeline(StandardScaler(), regressor(activation=activation, readout=readout))
+    options = {"hidden_layer_sizes": sizes, "activation": activation, "readout": readout}
+    model = make_pipeline(StandardScaler(), regressor(**options))
     (found,) = outputs(model.fit(X, y), X)
     assert_allclose(found, model.predict(X).reshape(150, -1), rtol=1e-6)
 
 
 @pytest.mark.parametrize("readout", ["softmax", "hebbian"])
-def test_input_in_float64_is_computed_in_float64(outputs, readout):
+@pytest.mark.parametrize("sizes", [20, (12, 9)])
+def test_input_in_float64_is_computed_in_float64(outputs, readout, sizes):
     X, y = table("strings")
-    model = classifier(readout=readout).fit(X, y)
+    model = classifier(readout=readout, hidden_layer_sizes=sizes).fit(X, y)
     _, chance = outputs(model, X.astype(np.float64), zipmap=False)
     assert_allclose(chance, model.predict_proba(X), rtol=0, atol=1e-14)
     X, y = values(2)
-    (found,) = outputs(regressor().fit(X, y), X.astype(np.float64))
+    (found,) = outputs(regressor(hidden_layer_sizes=sizes).fit(X, y), X.astype(np.float64))
     assert found.dtype == np.float64
 
 
@@ -79,9 +85,10 @@ def test_training_in_float32_on_integers_keeps_to_a_millionth(outputs):
     assert_allclose(chance, model.predict_proba(X), rtol=0, atol=1e-6)
 
 
-def test_the_published_algorithm_is_converted(outputs):
+@pytest.mark.parametrize("sizes", [20, (12, 9)])
+def test_the_published_algorithm_is_converted(outputs, sizes):
     X, y = table("multiclass")
-    model = classifier(**PUBLISHED).fit(X, y)
+    model = classifier(**published(hidden_layer_sizes=sizes)).fit(X, y)
     labels, chance = outputs(model, X, zipmap=False)
     assert_array_equal(labels, model.predict(X))
     assert_allclose(chance, model.predict_proba(X), rtol=0, atol=1e-6)

@@ -19,13 +19,15 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csc_array, csr_array, csr_matrix, issparse
 from sklearn.metrics import log_loss
+from sklearn.utils import Bunch
+from small import assert_same_state
 from threadpoolctl import threadpool_limits
 
 from sklearn_localnet import DivergenceError, LocalRuleClassifier, LocalRuleRegressor
-from sklearn_localnet._microcircuit import WEIGHTS
+from sklearn_localnet.rules import RULES, Microcircuit
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-STATE = [f"{name}_" for name in WEIGHTS]
+SIZES = st.sampled_from([(6,), (6, 5), (5, 4, 3)])
 
 
 class Table(NamedTuple):
@@ -146,15 +148,6 @@ def tables(
     return Table(layout(X if layout in DENSE or known_to_scipy else plain), labels, values)
 
 
-def state(model):
-    return {name: getattr(model, name) for name in STATE}
-
-
-def assert_same_state(one, other):
-    for name in STATE:
-        assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
-
-
 def check_chances(model, X):
     """Chances are chances, and scores, chances and labels agree."""
     chance, scores, labels = model.predict_proba(X), model.decision_function(X), model.predict(X)
@@ -171,29 +164,44 @@ def check_chances(model, X):
 # Any table
 
 
+def with_enough_neurons(**options):
+    """Tables, and hidden layers that learn them.
+
+    The second layer makes much of differences between rows, however small beside their mean they
+    are, so it is shown columns without offsets.
+    """
+    stacked = tables(**options, offsets=[False])
+    return st.one_of(
+        st.tuples(tables(**options), st.just(20)), st.tuples(stacked, st.just((20, 10)))
+    )
+
+
 DISTINCT = [normal, of_rank_one, with_a_constant_column]  # no two rows are the same
 
 
-@given(tables(balances=[None]))
-def test_a_classifier_of_what_the_features_tell_does_no_worse_than_the_most_frequent_class(table):
-    model = LocalRuleClassifier(20, random_state=0).fit(table.X, table.labels)
+@given(with_enough_neurons(balances=[None]))
+def test_a_classifier_of_what_the_features_tell_does_no_worse_than_the_most_frequent_class(case):
+    table, sizes = case
+    model = LocalRuleClassifier(sizes, random_state=0).fit(table.X, table.labels)
     _, labels = check_chances(model, table.X)
     assert np.sum(labels == table.labels) >= np.bincount(table.labels).max()
 
 
-@given(tables(balances=[0.2, 1.0, 10.0]))
-def test_a_classifier_of_labels_by_chance_does_no_worse_than_guessing_how_frequent_they_are(table):
+@given(with_enough_neurons(balances=[0.2, 1.0, 10.0]))
+def test_a_classifier_of_labels_by_chance_does_no_worse_than_guessing_how_frequent_they_are(case):
     """In log loss, which training lowers; where it is least, more rows may be wrong."""
-    model = LocalRuleClassifier(20, random_state=0).fit(table.X, table.labels)
+    table, sizes = case
+    model = LocalRuleClassifier(sizes, random_state=0).fit(table.X, table.labels)
     chance, _ = check_chances(model, table.X)
     frequent = np.bincount(table.labels) / len(table.labels)
     assert log_loss(table.labels, chance) <= -frequent @ np.log(frequent) * 1.001
 
 
-@given(tables())
-def test_a_regressor_does_no_worse_than_the_mean(table):
+@given(with_enough_neurons())
+def test_a_regressor_does_no_worse_than_the_mean(case):
+    table, sizes = case
     y = table.values
-    model = LocalRuleRegressor(20, random_state=0).fit(table.X, y)
+    model = LocalRuleRegressor(sizes, random_state=0).fit(table.X, y)
     rounding = (np.finfo(float).eps * np.abs(y).max()) ** 2  # what is left where y is constant
     assert np.mean((y - model.predict(table.X)) ** 2) <= y.var() * (1 + 1e-3) + rounding
 
@@ -211,14 +219,21 @@ def documented_error(method, *args):
 
 OPTIONS = st.fixed_dictionaries(
     {
+        "hidden_layer_sizes": st.sampled_from([8, (8, 6), (5, 4, 3)]),
         "activation": st.sampled_from(["relu", "identity", "tanh", "logistic"]),
         "solver": st.sampled_from(["adam", "sgd"]),
-        "interneurons": st.sampled_from(["tied", "decoupled", "target"]),
+        "rule": st.one_of(
+            st.sampled_from(sorted(RULES)),
+            st.builds(
+                Microcircuit,
+                interneurons=st.sampled_from(["tied", "decoupled", "target"]),
+                gain_damping=st.sampled_from([0.0, 0.3]),
+            ),
+        ),
         "modulation": st.sampled_from([None, "plateau", "surprise"]),
         "readout": st.sampled_from(["softmax", "hebbian"]),
         "batch_size": st.sampled_from([1, 5, "auto"]),
         "centering_rate": st.sampled_from([None, 0.01]),
-        "gain_damping": st.sampled_from([0.0, 0.3]),
         "fit_intercept": st.booleans(),
         "dtype": st.sampled_from(["float32", "float64"]),
     }
@@ -227,7 +242,7 @@ OPTIONS = st.fixed_dictionaries(
 
 @given(tables(low=-12, high=12), OPTIONS)
 def test_any_option_on_any_scale_gives_chances_or_a_documented_error(table, options):
-    model = LocalRuleClassifier(8, max_iter=5, random_state=0, **options)
+    model = LocalRuleClassifier(max_iter=5, random_state=0, **options)
     before = dict(vars(model))
     if documented_error(model.fit, table.X, table.labels):
         assert vars(model) == before
@@ -278,12 +293,12 @@ USUAL = {
 }
 
 
-@given(tables(**USUAL), st.integers(0, 2**32 - 1))
-def test_weighted_rows_are_repeated_rows(table, seed):
+@given(tables(**USUAL), st.integers(0, 2**32 - 1), SIZES)
+def test_weighted_rows_are_repeated_rows(table, seed, sizes):
     assume(table.X.any())  # else rounding decides which side of its threshold a neuron is on
     times = np.random.default_rng(seed).integers(1, 4, len(table.labels))
     for cls, y in ((LocalRuleClassifier, table.labels), (LocalRuleRegressor, table.values)):
-        model = cls(6, batch_size=1000, max_iter=10, random_state=0)
+        model = cls(sizes, batch_size=1000, max_iter=10, random_state=0)
         weighted = copy.deepcopy(model).fit(table.X, y, sample_weight=times)
         repeated = model.fit(np.repeat(table.X, times, axis=0), np.repeat(y, times))
         method = "predict" if cls is LocalRuleRegressor else "decision_function"
@@ -293,11 +308,18 @@ def test_weighted_rows_are_repeated_rows(table, seed):
 
 def started(cls, X, y, **options):
     """A model after one update, whose adaptive steps have no history yet."""
-    model = cls(6, batch_size=1000, random_state=0, **options)
+    model = cls(batch_size=1000, random_state=0, **{"hidden_layer_sizes": 6, **options})
     model.partial_fit(X, y, **({} if cls is LocalRuleRegressor else {"classes": np.unique(y)}))
-    for name in ("first_sum", "second_sum", "labile"):
-        model._history.pop(name, None)
+    labile = [{} for _ in model._memory["labile"]]  # traces of zero, weights as they are shown
+    model._memory = {**model._memory, "labile": labile, "moments": [], "n_steps": 0}
     return model
+
+
+def with_weights(model, place, **arrays):
+    """A copy of the model with other arrays in one hidden layer."""
+    other = copy.deepcopy(model)
+    other.layers_[place] = Bunch(**{**other.layers_[place], **arrays})
+    return other
 
 
 def trained_on(model, X, y):
@@ -306,29 +328,30 @@ def trained_on(model, X, y):
     return model
 
 
-@given(tables(**USUAL), st.permutations(range(7)), st.sampled_from(["adam", "sgd"]))
-def test_the_order_of_the_columns_does_not_matter(table, order, solver):
+@given(tables(**USUAL), st.permutations(range(7)), st.sampled_from(["adam", "sgd"]), SIZES)
+def test_the_order_of_the_columns_does_not_matter(table, order, solver, sizes):
     """Basal synapses, which start at random, go with their columns."""
     X, y = table.X, table.values
     order = [column for column in order if column < X.shape[1]]
-    model = started(LocalRuleRegressor, X, y, solver=solver)
-    other = copy.deepcopy(model)
-    other.basal_weights_ = model.basal_weights_[:, order]
+    model = started(LocalRuleRegressor, X, y, solver=solver, hidden_layer_sizes=sizes)
+    other = with_weights(model, 0, basal_weights=model.layers_[0].basal_weights[:, order])
     trained_on(model, X, y), trained_on(other, X[:, order], y)
     expected = model.predict(X)
     assert_allclose(other.predict(X[:, order]), expected, atol=1e-6 * np.abs(expected).max())
 
 
-@given(tables(**USUAL), st.permutations(range(5)), st.sampled_from(["softmax", "hebbian"]))
-def test_the_order_of_the_classes_does_not_matter(table, order, readout):
+@given(tables(**USUAL), st.permutations(range(5)), st.sampled_from(["softmax", "hebbian"]), SIZES)
+def test_the_order_of_the_classes_does_not_matter(table, order, readout, sizes):
     """Apical and readout synapses, which start at random, go with their classes."""
     X, y = table.X, table.labels
     n_classes = y.max() + 1
     order = np.array([label for label in order if label < n_classes])
-    model = started(LocalRuleClassifier, X, y, readout=readout)
-    other = copy.deepcopy(model)
+    model = started(LocalRuleClassifier, X, y, readout=readout, hidden_layer_sizes=sizes)
     columns, sign = (order, 1) if n_classes > 2 else ([0], 1 if order[0] == 0 else -1)
-    other.apical_weights_ = sign * model.apical_weights_[:, columns]
+    other = model
+    for place, layer in enumerate(model.layers_):
+        apical = sign * layer.apical_weights[:, columns]
+        other = with_weights(other, place, apical_weights=apical)
     other.readout_weights_ = sign * model.readout_weights_[columns]
     other.readout_intercepts_ = sign * model.readout_intercepts_[columns]
     mean = model._target_statistics["mean"][columns]
@@ -355,14 +378,16 @@ def test_the_names_of_the_classes_do_not_matter(table, names):
     st.integers(1, 6),
     st.lists(st.integers(1, 4), min_size=1, max_size=5),
     st.sampled_from(["float32", "float64"]),
+    SIZES,
+    st.sampled_from(sorted(RULES)),
 )
-def test_a_stream_in_chunks_is_the_whole_to_the_bit(table, batch_size, lengths, dtype):
+def test_a_stream_in_chunks_is_the_whole_to_the_bit(table, batch_size, lengths, dtype, sizes, rule):
     X, n_rows = table.X.tocsr() if issparse(table.X) else table.X, len(table.labels)
     inner = np.cumsum(lengths) * batch_size
     edges = [0, *inner[inner < n_rows], n_rows]
     for cls, y in ((LocalRuleClassifier, table.labels), (LocalRuleRegressor, table.values)):
         classes = {} if cls is LocalRuleRegressor else {"classes": np.unique(y)}
-        whole = cls(5, batch_size=batch_size, dtype=dtype, random_state=0)
+        whole = cls(sizes, rule=rule, batch_size=batch_size, dtype=dtype, random_state=0)
         parts = copy.deepcopy(whole)
         whole.partial_fit(X, y, **classes)
         for first, stop in pairwise(edges):
@@ -371,10 +396,10 @@ def test_a_stream_in_chunks_is_the_whole_to_the_bit(table, batch_size, lengths, 
         assert parts.t_ == whole.t_ == n_rows
 
 
-@given(tables())
-def test_the_same_table_and_seed_give_the_same_model_to_the_bit(table):
+@given(tables(), SIZES)
+def test_the_same_table_and_seed_give_the_same_model_to_the_bit(table, sizes):
     for cls, y in ((LocalRuleClassifier, table.labels), (LocalRuleRegressor, table.values)):
-        models = [cls(5, max_iter=3, batch_size=7, random_state=1) for _ in range(2)]
+        models = [cls(sizes, max_iter=3, batch_size=7, random_state=1) for _ in range(2)]
         one, other = (model.fit(table.X, y) for model in models)
         assert_same_state(one, other)
         assert one.loss_curve_ == other.loss_curve_
@@ -391,7 +416,7 @@ for case in range(300):
     X = rng.standard_normal((rng.integers(4, 40), rng.integers(1, 8))) * 10.0 ** rng.integers(-6, 7)
     names = np.array(["ash", "birch", "cedar"])[np.arange(len(X)) % 3]
     for cls, y in ((LocalRuleClassifier, names), (LocalRuleRegressor, X[:, 0])):
-        model = cls(5, max_iter=2, early_stopping=len(X) > 30, random_state=case).fit(X, y)
+        model = cls((5, 4), max_iter=2, early_stopping=len(X) > 30, random_state=case).fit(X, y)
         for weights in (*model.coefs_, *model.intercepts_):
             digest.update(np.ascontiguousarray(weights).tobytes())
 print(digest.hexdigest())

@@ -1,30 +1,29 @@
-"""The estimators with `PUBLISHED` against a plain loop over the equations of the paper.
+"""The estimators with `published` against a plain loop over the equations of the paper.
 
 The loop works sample by sample on arrays of one sample and knows nothing of the package: it starts
 from the weights after the first row and applies Eqs. (5)-(7), (9), (21), (22) and (24) as printed.
+Of a stack each layer is such a circuit: its input is the output of the layer below for the same
+row, from the weights before that row, its target is the row's, and the last one's W2 is the
+readout.
 """
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from sklearn_localnet import (
-    PUBLISHED,
-    LocalRuleClassifier,
-    LocalRuleRegressor,
-    _online,
-    _training,
-)
+from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor, published
+from sklearn_localnet.network import _blocks
+from sklearn_localnet.rules import Microcircuit
 
-ROWS, FEATURES, HIDDEN = 300, 7, 6
+ROWS, FEATURES, HIDDEN, STACK = 300, 7, 6, (8, 5)
 RATES = {"learning_rate_init": 0.02, "apical_rate": 0.03, "interneuron_rate": 0.01}
 LEARNT = (
-    "basal_weights_",
-    "basal_intercepts_",
-    "apical_weights_",
-    "interneuron_weights_",
-    "pyramidal_to_interneuron_weights_",
-    "mean_activity_",
+    "basal_weights",
+    "basal_intercepts",
+    "apical_weights",
+    "interneuron_weights",
+    "pyramidal_to_interneuron_weights",
+    "mean_activity",
 )
 FUNCTION = {
     "identity": lambda u: u,
@@ -38,19 +37,19 @@ SLOPE = {
     "tanh": lambda u: 1 - np.tanh(u) ** 2,
     "logistic": lambda u: np.exp(-u) / (1 + np.exp(-u)) ** 2,
 }
-SETTINGS = {
+VARIANTS = {
     "as printed": {},
     "decaying rates": {"learning_rate_decay": 50.0},
     "relu": {"activation": "relu"},
     "tanh": {"activation": "tanh"},
     "logistic": {"activation": "logistic"},
     "decoupled": {"interneurons": "decoupled"},
-    "target-driven": {"interneurons": "target", "n_interneurons": None},
+    "target-driven": {"interneurons": "target"},
     "centred": {"activation": "relu", "centering_rate": 0.01},
     "intercept": {"activation": "relu", "fit_intercept": True},
     "fewer interneurons": {"n_interneurons": 2},
-    "more interneurons": {"n_interneurons": HIDDEN + 3, "interneurons": "decoupled"},
-    "one neuron": {"hidden_layer_sizes": 1},
+    "one a target": {"n_interneurons": "n_targets"},
+    "more interneurons": {"n_interneurons": max(STACK) + 1, "interneurons": "decoupled"},
     "everything": {
         "activation": "relu",
         "interneurons": "decoupled",
@@ -66,9 +65,19 @@ SETTINGS = {
         "learning_rate_decay": 200.0,
     },
 }
+SETTINGS = {
+    **VARIANTS,
+    "one neuron": {"hidden_layer_sizes": 1},
+    **{f"{name}, stack": {"hidden_layer_sizes": STACK} | VARIANTS[name] for name in VARIANTS},
+    "one neuron at the bottom": {"hidden_layer_sizes": (1, 4), "activation": "tanh"},
+    "three layers": {"hidden_layer_sizes": (6, 5, 4), "interneurons": "decoupled"},
+}
+BOTH = ["as printed", "everything", "as printed, stack", "everything, stack"]
 CHUNKS = {
     "one call": [ROWS],
-    "row by row": [1] * ROWS,
+    "chunks of 1": [1] * ROWS,
+    "chunks of 7": [7] * (ROWS // 7) + [ROWS % 7],
+    "chunks of 64": [64] * (ROWS // 64) + [ROWS % 64],
     "uneven": [1, 2, 3, 64, 65, 128, 37],
 }
 
@@ -85,7 +94,7 @@ def table():
 
 def make(kind, **changes):
     parameters = {"hidden_layer_sizes": HIDDEN, "random_state": 3, **RATES, **changes}
-    return kind(**{**PUBLISHED, **parameters})
+    return kind(**published(**parameters))
 
 
 def feed(model, X, y, chunks, **classes):
@@ -98,42 +107,71 @@ def feed(model, X, y, chunks, **classes):
     return model
 
 
+class Layer:
+    """One circuit of the paper, which learns sample by sample."""
+
+    def __init__(self, model, fitted):
+        self.W1, self.b1, self.W2T, self.Q, self.R, self.zbar = (
+            fitted[name].copy() for name in LEARNT
+        )
+        self.model, self.rule = model, model.rule
+
+    def learn(self, x, y, divisor):
+        """Learn a sample; its output z, and the squared error of W2 z before W2 changes."""
+        model, rule = self.model, self.rule
+        eta_1, eta_2 = model.learning_rate_init / divisor, rule.apical_rate / divisor
+        eta_q = rule.interneuron_rate / divisor
+        u = self.W1 @ x + self.b1
+        z = FUNCTION[model.activation](u)
+        if model.centering_rate is not None:
+            self.zbar = self.zbar + model.centering_rate / divisor * (z - self.zbar)  # (24)
+            z = z - self.zbar
+        error = np.sum((y - self.W2T.T @ z) ** 2)
+        n = self.R @ z
+        p = SLOPE[model.activation](u) * (self.W2T @ y - self.Q @ n)
+        self.W1 = self.W1 + eta_1 * np.outer(p, x)  # (5), (9)
+        if model.fit_intercept:
+            self.b1 = self.b1 + eta_1 * p
+        self.W2T = self.W2T + eta_2 * (np.outer(z, y) - self.W2T)  # (6)
+        heard = y if rule.interneurons == "target" else n
+        self.Q = self.Q + eta_q * (np.outer(z, heard) - self.Q)  # (7), (21)
+        if rule.interneurons == "decoupled":
+            self.R = self.R + eta_q * (np.outer(n, z) - self.R)  # (22)
+        else:
+            self.R = self.Q.T
+        return z, error
+
+    def weights(self):
+        learnt = (self.W1, self.b1, self.W2T, self.Q, self.R, self.zbar)
+        return dict(zip(LEARNT, learnt, strict=True))
+
+
 def loop(model, X, Y):
-    """Weights after rows 1, 2, ... of (X, Y), from those that ``model`` has after row 0.
+    """Weights of each layer after rows 1, 2, ... of (X, Y), from those after row 0 in ``model``.
 
     With them come the squared errors of these rows, each before it is learnt.
     """
-    W1, b1, W2T, Q, R, zbar = (getattr(model, name).copy() for name in LEARNT)
-    f, slope = FUNCTION[model.activation], SLOPE[model.activation]
-    errors = []
+    layers, errors = [Layer(model, fitted) for fitted in model.layers_], []
     for t in range(1, len(X)):
-        x, y = X[t], Y[t]
         divisor = 1.0
         if model.learning_rate_decay is not None:
             divisor = 1 + t / model.learning_rate_decay
-        eta_1, eta_2 = model.learning_rate_init / divisor, model.apical_rate / divisor
-        eta_q = model.interneuron_rate / divisor
-        u = W1 @ x + b1
-        z = f(u)
-        if model.centering_rate is not None:
-            zbar = zbar + model.centering_rate / divisor * (z - zbar)  # (24)
-            z = z - zbar
-        errors.append(np.sum((y - W2T.T @ z) ** 2))
-        n = R @ z
-        p = slope(u) * (W2T @ y - Q @ n)
-        W1 = W1 + eta_1 * np.outer(p, x)  # (5), (9)
-        if model.fit_intercept:
-            b1 = b1 + eta_1 * p
-        W2T = W2T + eta_2 * (np.outer(z, y) - W2T)  # (6)
-        Q = Q + eta_q * (np.outer(z, y if model.interneurons == "target" else n) - Q)  # (7), (21)
-        R = R + eta_q * (np.outer(n, z) - R) if model.interneurons == "decoupled" else Q.T  # (22)
-    return dict(zip(LEARNT, (W1, b1, W2T, Q, R, zbar), strict=True)), errors
+        x = X[t]
+        for layer in layers:
+            x, error = layer.learn(x, Y[t], divisor)
+        errors.append(error)
+    return [layer.weights() for layer in layers], errors
 
 
-def assert_follows_the_loop(model, start, X, Y):
-    for name, expected in loop(start, X, Y)[0].items():
-        np.testing.assert_allclose(getattr(model, name), expected, rtol=0, atol=1e-10, err_msg=name)
-    np.testing.assert_array_equal(model.readout_weights_, model.apical_weights_.T)
+def assert_follows_the_loop(model, start, X, Y, atol=1e-10):
+    layers = loop(start, X, Y)[0]
+    assert len(model.layers_) == len(layers)
+    for place, (fitted, expected) in enumerate(zip(model.layers_, layers, strict=True)):
+        assert fitted.keys() == expected.keys()
+        for name, array in expected.items():
+            told = f"{name} of layer {place}"
+            np.testing.assert_allclose(fitted[name], array, rtol=0, atol=atol, err_msg=told)
+    np.testing.assert_array_equal(model.readout_weights_, model.layers_[-1].apical_weights.T)
     assert model.t_ == len(X)
 
 
@@ -143,7 +181,8 @@ def test_regressor_stream_follows_the_printed_equations(table, changes, chunks):
     X, Y = table
     start = make(LocalRuleRegressor, **changes).partial_fit(X[:1], Y[:1])
     moved = feed(make(LocalRuleRegressor, **changes), X, Y, chunks)
-    assert np.abs(moved.basal_weights_ - start.basal_weights_).max() > 1e-3
+    for after, before in zip(moved.layers_, start.layers_, strict=True):
+        assert np.abs(after.basal_weights - before.basal_weights).max() > 1e-3
     assert_follows_the_loop(moved, start, X, Y)
 
 
@@ -156,7 +195,7 @@ def test_the_loss_is_the_mean_squared_error_of_rows_before_they_are_learnt(table
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("name", ["as printed", "everything", "everything, tied"])
+@pytest.mark.parametrize("name", [*BOTH, "everything, tied", "three layers"])
 def test_classifier_stream_follows_the_printed_equations(table, name, n_classes):
     X, Y = table
     y = np.digitize(Y[:, 0], np.quantile(Y[:, 0], np.arange(1, n_classes) / n_classes))
@@ -169,15 +208,17 @@ def test_classifier_stream_follows_the_printed_equations(table, name, n_classes)
     assert_follows_the_loop(moved, start, X, columns)
 
 
-def test_multilabel_stream_follows_the_printed_equations(table):
+@pytest.mark.parametrize("sizes", [HIDDEN, STACK])
+def test_multilabel_stream_follows_the_printed_equations(table, sizes):
     X, Y = table
     labels = (Y > 0).astype(int)
-    start = make(LocalRuleClassifier).partial_fit(X[:1], labels[:1])
-    moved = feed(make(LocalRuleClassifier), X, labels, CHUNKS["uneven"])
+    changes = {"hidden_layer_sizes": sizes}
+    start = make(LocalRuleClassifier, **changes).partial_fit(X[:1], labels[:1])
+    moved = feed(make(LocalRuleClassifier, **changes), X, labels, CHUNKS["uneven"])
     assert_follows_the_loop(moved, start, X, labels)
 
 
-@pytest.mark.parametrize("name", ["as printed", "everything"])
+@pytest.mark.parametrize("name", BOTH)
 def test_sparse_stream_follows_the_printed_equations(table, name):
     X, Y = table
     start = make(LocalRuleRegressor, **SETTINGS[name]).partial_fit(X[:1], Y[:1])
@@ -188,7 +229,7 @@ def test_sparse_stream_follows_the_printed_equations(table, name):
     assert_follows_the_loop(moved, start, X, Y)
 
 
-@pytest.mark.parametrize("name", ["as printed", "everything"])
+@pytest.mark.parametrize("name", BOTH)
 def test_one_epoch_of_fit_follows_the_printed_equations(table, name):
     X, Y = table
     start = make(LocalRuleRegressor, **SETTINGS[name]).partial_fit(X[:1], Y[:1])
@@ -197,16 +238,17 @@ def test_one_epoch_of_fit_follows_the_printed_equations(table, name):
     assert_follows_the_loop(moved, start, X, Y)
 
 
-def test_epochs_of_fit_go_on_counting_samples(table):
+@pytest.mark.parametrize("name", ["everything", "everything, stack"])
+def test_epochs_of_fit_go_on_counting_samples(table, name):
     X, Y = table[0][:60], table[1][:60]
-    options = {**SETTINGS["everything"], "max_iter": 3, "tol": 0.0}
+    options = {**SETTINGS[name], "max_iter": 3, "tol": 0.0}
     start = make(LocalRuleRegressor, **options).partial_fit(X[:1], Y[:1])
     with pytest.warns(UserWarning, match="max_iter=3"):
         moved = make(LocalRuleRegressor, **options).fit(X, Y)
     assert_follows_the_loop(moved, start, np.tile(X, (3, 1)), np.tile(Y, (3, 1)))
 
 
-@pytest.mark.parametrize("name", ["as printed", "everything"])
+@pytest.mark.parametrize("name", BOTH)
 def test_rows_of_weight_zero_are_not_seen(table, name):
     X, Y = table
     weights = np.ones(ROWS)
@@ -216,17 +258,44 @@ def test_rows_of_weight_zero_are_not_seen(table, name):
     assert_follows_the_loop(moved, start, X[weights > 0], Y[weights > 0])
 
 
-def test_a_stream_that_stands_at_zero_does_not_move_the_basal_synapses(table):
+@pytest.mark.parametrize("sizes", [HIDDEN, STACK])
+def test_a_stream_that_stands_at_zero_does_not_move_the_basal_synapses(table, sizes):
     X, Y = table
-    start = make(LocalRuleRegressor).partial_fit(X[:1], Y[:1])
-    kept = start.basal_weights_.copy()
+    start = make(LocalRuleRegressor, hidden_layer_sizes=sizes).partial_fit(X[:1], Y[:1])
+    kept = [layer.basal_weights.copy() for layer in start.layers_]
     start.partial_fit(np.zeros((20, FEATURES)), Y[:20])
-    np.testing.assert_array_equal(start.basal_weights_, kept)
+    for layer, before in zip(start.layers_, kept, strict=True):
+        np.testing.assert_array_equal(layer.basal_weights, before)
 
 
 @pytest.mark.parametrize("kind", [LocalRuleClassifier, LocalRuleRegressor])
 def test_published_names_parameters_of_the_estimator(kind):
-    assert set(PUBLISHED) <= set(kind().get_params())
+    assert set(published()) <= set(kind().get_params())
+    assert kind(**published()).get_params(deep=False).items() >= published_by_value().items()
+
+
+def published_by_value():
+    """Parameters of `published` but for the rule, which has no value to compare."""
+    return {name: value for name, value in published().items() if name != "rule"}
+
+
+def test_published_puts_changes_where_they_belong():
+    found = published(hidden_layer_sizes=8, activation="relu", apical_rate=0.01, gain_damping=0.2)
+    rule = found.pop("rule")
+    assert found == {**published_by_value(), "hidden_layer_sizes": 8, "activation": "relu"}
+    assert type(rule) is Microcircuit
+    changed = {"apical_rate": 0.01, "gain_damping": 0.2, "n_interneurons": "n_hidden"}
+    assert rule.get_params() == {**Microcircuit().get_params(), **changed}
+    with pytest.raises(TypeError, match="gain"):
+        LocalRuleRegressor(**published(gain=1))
+    with pytest.raises(TypeError, match="apical_rate"):
+        published(rule="microcircuit")
+
+
+def test_published_makes_a_rule_of_its_own_each_time():
+    rules = [published()["rule"] for _ in range(2)]
+    assert rules[0] is not rules[1]
+    assert rules[0].get_params() == rules[1].get_params()
 
 
 @pytest.mark.parametrize("n_weak", [0, 200])
@@ -251,33 +320,33 @@ def test_published_circuit_reaches_the_reduced_rank_optimum(n_weak):
     assert best <= loss < best + 0.02 * (start - best)
 
 
-@pytest.mark.parametrize("name", ["as printed", "everything"])
+@pytest.mark.parametrize("name", BOTH)
 def test_a_block_that_does_not_settle_is_learnt_in_smaller_ones(table, name, monkeypatch):
     X, Y = table
-    settle = _online._Block.settle
-    monkeypatch.setattr(_online._Block, "settle", lambda b: len(b.y) <= 5 and settle(b))
+    settle = _blocks._Block.settle
+    monkeypatch.setattr(_blocks._Block, "settle", lambda b: len(b.y) <= 5 and settle(b))
     start = make(LocalRuleRegressor, **SETTINGS[name]).partial_fit(X[:1], Y[:1])
     model = feed(make(LocalRuleRegressor, **SETTINGS[name]), X, Y, [ROWS])
     assert_follows_the_loop(model, start, X, Y)
 
 
-def test_a_block_whose_guesses_overflow_is_learnt_in_smaller_ones(monkeypatch):
+@pytest.mark.parametrize("sizes", [8, (8, 8)])
+def test_a_block_whose_guesses_overflow_is_learnt_in_smaller_ones(sizes, monkeypatch):
     rng = np.random.default_rng(0)
     X, Y = 2 * rng.standard_normal((120, 20)), rng.standard_normal((120, 3))
     rates = {"learning_rate_init": 0.02, "apical_rate": 0.05, "interneuron_rate": 0.02}
-    changes = {"hidden_layer_sizes": 8, "dtype": "float32", **rates}
-    settle, settled = _online._Block.settle, []
+    changes = {"hidden_layer_sizes": sizes, "dtype": "float32", **rates}
+    settle, settled = _blocks._Block.settle, []
 
     def watched(block):
         settled.append(settle(block))
         return settled[-1]
 
-    monkeypatch.setattr(_online._Block, "settle", watched)
+    monkeypatch.setattr(_blocks._Block, "settle", watched)
     start = make(LocalRuleRegressor, **changes).partial_fit(X[:1], Y[:1])
     model = feed(make(LocalRuleRegressor, **changes), X, Y, [120])
     assert False in settled
-    for name, expected in loop(start, X, Y)[0].items():
-        np.testing.assert_allclose(getattr(model, name), expected, atol=1e-4, err_msg=name)
+    assert_follows_the_loop(model, start, X, Y, atol=1e-4)
 
 
 NOT_PUBLISHED = [
@@ -289,33 +358,41 @@ NOT_PUBLISHED = [
     {"apical_rate": 0.3},
     {"interneuron_rate": 0.3},
     {"centering_rate": 0.3},
+    {"standardize_targets": True},  # a stream estimates their statistics row by row
 ]
 
 
 def test_the_published_update_runs_in_blocks_and_no_other_does(table, monkeypatch):
     X, Y = table
     learnt = []
-    monkeypatch.setattr(_training, "learn_rows", lambda c, x, y, rates: learnt.append(x) or [0.0])
+
+    def watched(self, batch, rates):
+        learnt.append(len(batch.target))
+        return np.zeros(len(batch.target))
+
+    monkeypatch.setattr(_blocks.Blocks, "learn", watched)
     for changes in NOT_PUBLISHED:
         make(LocalRuleRegressor, **changes).partial_fit(X[:3], Y[:3])
     assert not learnt
-    make(LocalRuleRegressor, apical_rate=_online.LARGEST_RATE).partial_fit(X[:2], Y[:2])
-    assert len(learnt) == 1
+    make(LocalRuleRegressor, apical_rate=_blocks.LARGEST_RATE).partial_fit(X[:2], Y[:2])
+    assert learnt == [2]
 
 
-def test_rates_that_make_the_circuit_swing_are_followed_too():
+@pytest.mark.parametrize("sizes", [8, (8, 6)])
+def test_rates_that_make_the_circuit_swing_are_followed_too(sizes):
     rng = np.random.default_rng(1)
     X, Y = rng.standard_normal((200, 20)), rng.standard_normal((200, 3))
     rates = {"learning_rate_init": 0.1, "apical_rate": 0.05, "interneuron_rate": 0.02}
-    changes = {"activation": "tanh", "hidden_layer_sizes": 8, **rates}
+    changes = {"activation": "tanh", "hidden_layer_sizes": sizes, **rates}
     start = make(LocalRuleRegressor, **changes).partial_fit(X[:1], Y[:1])
     assert_follows_the_loop(feed(make(LocalRuleRegressor, **changes), X, Y, [200]), start, X, Y)
 
 
+@pytest.mark.parametrize("sizes", [HIDDEN, STACK])
 @pytest.mark.parametrize("interneurons", ["tied", "decoupled"])
-def test_interneurons_settle_where_basal_synapses_hardly_move(table, interneurons):
+def test_interneurons_settle_where_basal_synapses_hardly_move(table, interneurons, sizes):
     X, Y = np.vstack([table[0][:1], 10 * table[0][1:]]), table[1]
     rates = {"learning_rate_init": 1e-12, "apical_rate": 0.01, "interneuron_rate": 0.2}
-    changes = {"interneurons": interneurons, **rates}
+    changes = {"interneurons": interneurons, "hidden_layer_sizes": sizes, **rates}
     start = make(LocalRuleRegressor, **changes).partial_fit(X[:1], Y[:1])
     assert_follows_the_loop(feed(make(LocalRuleRegressor, **changes), X, Y, [ROWS]), start, X, Y)

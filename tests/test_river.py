@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.utils import shuffle
+from small import assert_same_state
 
 from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor
 
@@ -24,8 +25,8 @@ def rows(X, y):
         yield dict(enumerate(features)), label
 
 
-def classifier(labels):
-    local = LocalRuleClassifier(20, batch_size=1, learning_rate_init=0.01, random_state=0)
+def classifier(labels, sizes=20):
+    local = LocalRuleClassifier(sizes, batch_size=1, learning_rate_init=0.01, random_state=0)
     return compat.convert_sklearn_to_river(local, classes=sorted(set(labels.tolist())))
 
 
@@ -51,10 +52,11 @@ def test_a_regressor_learns_a_stream_row_by_row():
     assert error.get() < 0.9 * np.abs(y - y.mean()).mean()
 
 
-def test_rows_and_mini_batches_teach_the_same_as_partial_fit():
+@pytest.mark.parametrize("sizes", [20, (12, 9)])
+def test_rows_and_mini_batches_teach_the_same_as_partial_fit(sizes):
     X, y = iris()
-    by_rows, by_frames = classifier(NAMES), classifier(NAMES)
-    direct = LocalRuleClassifier(**by_rows.estimator.get_params())
+    by_rows, by_frames = classifier(NAMES, sizes), classifier(NAMES, sizes)
+    direct = clone(by_rows.estimator)
     for features, label in rows(X[:60], NAMES[y[:60]]):
         by_rows.learn_one(features, label)
     pd = pytest.importorskip("pandas")
@@ -62,8 +64,8 @@ def test_rows_and_mini_batches_teach_the_same_as_partial_fit():
         frame = pd.DataFrame(X[part], columns=list("abcd"))
         by_frames.learn_many(frame, pd.Series(NAMES[y[part]]))
     direct.partial_fit(X[:60], NAMES[y[:60]], classes=NAMES)
-    assert_array_equal(by_rows.estimator.basal_weights_, direct.basal_weights_)
-    assert_array_equal(by_frames.estimator.basal_weights_, direct.basal_weights_)
+    assert_same_state(by_rows.estimator, direct)
+    assert_same_state(by_frames.estimator, direct)
 
 
 def test_a_model_that_has_seen_nothing_predicts_as_river_wants():

@@ -18,8 +18,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from small import ACTIVATIONS, TARGETS, classifier, regressor, table, values
 
-import sklearn_localnet._base
-from sklearn_localnet import PUBLISHED, LocalRuleRegressor
+import sklearn_localnet.estimators._fitted
+from sklearn_localnet import LocalRuleRegressor, published
+from sklearn_localnet.rules import RULES, Microcircuit
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -36,18 +37,21 @@ def dumped_by_joblib(model, folder):
 def dumped_by_skops(model, folder):
     path = folder / "model.skops"
     skops.io.dump(model, path)
-    kind = type(model[-1])
-    name = f"{kind.__module__}.{kind.__qualname__}"
-    assert skops.io.get_untrusted_types(file=path) == [name]
-    return skops.io.load(path, trusted=[name])
+    kinds = {type(model[-1]), *({type(model[-1].rule)} - {str})}
+    names = sorted(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)
+    assert sorted(skops.io.get_untrusted_types(file=path)) == names
+    return skops.io.load(path, trusted=names)
 
 
 DUMPS = [dumped_by_pickle, dumped_by_joblib, dumped_by_skops]
-PUBLISHED_TANH = {**PUBLISHED, "activation": "tanh", "interneurons": "decoupled"}
+PUBLISHED_TANH = published(activation="tanh", interneurons="decoupled")
+STACK = {"hidden_layer_sizes": (12, 9)}
 
 
 @pytest.mark.parametrize("dumped", DUMPS)
-@pytest.mark.parametrize("parameters", [{}, {"early_stopping": True}, PUBLISHED_TANH])
+@pytest.mark.parametrize(
+    "parameters", [{}, {"early_stopping": True}, PUBLISHED_TANH, STACK, {**PUBLISHED_TANH, **STACK}]
+)
 def test_what_was_saved_predicts_and_learns_on_alike(dumped, parameters, tmp_path):
     X, y = table("strings")
     weights = {"class_weight": {"north": 2.0, "east": 1.0}}
@@ -57,6 +61,17 @@ def test_what_was_saved_predicts_and_learns_on_alike(dumped, parameters, tmp_pat
     scaled = model[0].transform(X)
     for one in (model[-1], loaded[-1]):
         one.set_params(early_stopping=False).partial_fit(scaled, y)
+    assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("dumped", DUMPS)
+@pytest.mark.parametrize("rule", [*RULES, Microcircuit(interneurons="target")])
+def test_any_rule_is_saved(dumped, rule, tmp_path):
+    X, y = table("multiclass")
+    model = make_pipeline(StandardScaler(), classifier(rule=rule, max_iter=3, **STACK)).fit(X, y)
+    loaded = dumped(model, tmp_path)
+    for one in (model[-1], loaded[-1]):
+        one.partial_fit(X, y)
     assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
 
 
@@ -72,7 +87,7 @@ def test_a_saved_regressor_predicts_alike(dumped, n_outputs, tmp_path):
 def test_another_version_is_met_with_a_warning(dumped, tmp_path, monkeypatch):
     model = make_pipeline(regressor().fit(*values(0)))
     with monkeypatch.context() as past:
-        past.setattr(sklearn_localnet._base, "__version__", "0.0.1")
+        past.setattr(sklearn_localnet.estimators._fitted, "__version__", "0.0.1")
         pickle.dumps(model)
         state = model[-1].__getstate__()
     assert state["_sklearn_localnet_version"] == "0.0.1"
@@ -93,9 +108,10 @@ def test_a_state_without_a_version_is_met_with_a_warning():
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("kind", TARGETS)
-def test_the_plain_network_of_a_classifier_is_an_mlp_classifier(kind, activation):
+@pytest.mark.parametrize("sizes", [20, (12, 9), (8, 7, 6)])
+def test_the_plain_network_of_a_classifier_is_an_mlp_classifier(kind, activation, sizes):
     X, y = table(kind)
-    model = classifier(activation=activation).fit(X, y)
+    model = classifier(activation=activation, hidden_layer_sizes=sizes).fit(X, y)
     mlp = model.to_mlp()
     assert type(mlp) is MLPClassifier
     assert_array_equal(mlp.predict(X), model.predict(X))
@@ -109,9 +125,10 @@ def test_the_plain_network_of_a_classifier_is_an_mlp_classifier(kind, activation
 
 @pytest.mark.parametrize("readout", ["linear", "hebbian"])
 @pytest.mark.parametrize("n_outputs", [0, 1, 3])
-def test_the_plain_network_of_a_regressor_is_an_mlp_regressor(n_outputs, readout):
+@pytest.mark.parametrize("sizes", [20, (12, 9), (8, 7, 6)])
+def test_the_plain_network_of_a_regressor_is_an_mlp_regressor(n_outputs, readout, sizes):
     X, y = values(n_outputs)
-    model = regressor(readout=readout).fit(X, y)
+    model = regressor(readout=readout, hidden_layer_sizes=sizes).fit(X, y)
     mlp = model.to_mlp()
     assert type(mlp) is MLPRegressor
     # An MLPRegressor gives one output as a flat array, whatever it was fitted to.
@@ -119,19 +136,21 @@ def test_the_plain_network_of_a_regressor_is_an_mlp_regressor(n_outputs, readout
     assert mlp.score(X, y) == pytest.approx(model.score(X, y))
 
 
-def test_an_mlp_describes_itself_as_a_fitted_one_does():
+@pytest.mark.parametrize("sizes", [(20,), (12, 9)])
+def test_an_mlp_describes_itself_as_a_fitted_one_does(sizes):
     X, y = table("multiclass")
     frame = pd.DataFrame(X, columns=list("abcdef"))
-    mlp = classifier().fit(frame, y).to_mlp()
-    fitted = MLPClassifier((20,), max_iter=2).fit(frame, y)
+    mlp = classifier(hidden_layer_sizes=sizes).fit(frame, y).to_mlp()
+    fitted = MLPClassifier(sizes, max_iter=2).fit(frame, y)
     assert set(vars(fitted)) - set(vars(mlp)) <= {"_optimizer", "best_validation_score_"}
     assert_array_equal(mlp.feature_names_in_, list("abcdef"))
     assert {**mlp.get_params(), "max_iter": 2} == fitted.get_params()
 
 
-def test_an_mlp_is_a_copy_that_learns_on_by_backpropagation():
+@pytest.mark.parametrize("sizes", [20, (12, 9)])
+def test_an_mlp_is_a_copy_that_learns_on_by_backpropagation(sizes):
     X, y = table("multiclass")
-    model = classifier(max_iter=5).fit(X, y)
+    model = classifier(max_iter=5, hidden_layer_sizes=sizes).fit(X, y)
     before = model.predict_proba(X)
     mlp = model.to_mlp()
     for _ in range(100):
@@ -153,7 +172,7 @@ def test_making_an_mlp_draws_no_random_number_and_changes_nothing():
 
 
 def test_what_is_no_mlp_is_refused():
-    with pytest.raises(ValueError, match="readout='hebbian' estimates chances"):
+    with pytest.raises(ValueError, match="readout='hebbian' estimates probabilities"):
         classifier(readout="hebbian").fit(*table("binary")).to_mlp()
     with pytest.raises(NotFittedError):
         classifier().to_mlp()

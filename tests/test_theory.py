@@ -9,11 +9,12 @@ from functools import cache
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.utils import Bunch
 
-from sklearn_localnet import PUBLISHED, LocalRuleRegressor
+from sklearn_localnet import LocalRuleRegressor, published
 
 N, FEATURES, TARGETS = 200, 5, 3
-WHOLE = {**PUBLISHED, "batch_size": N, "gain_damping": 0.3}
+WHOLE = {"batch_size": N, "gain_damping": 0.3}
 RATES = {"learning_rate_init": 0.05, "apical_rate": 0.05, "interneuron_rate": 0.05}
 
 
@@ -39,7 +40,7 @@ CXX, CXY, CYY = X.T @ X / N, X.T @ Y / N, Y.T @ Y / N
 def trained(k, updates=4000, **changes):
     """A linear circuit that learnt the whole table again and again."""
     parameters = {**WHOLE, **RATES, "hidden_layer_sizes": k, "random_state": 0, **changes}
-    model = LocalRuleRegressor(**parameters)
+    model = LocalRuleRegressor(**published(**parameters))
     for _ in range(10):
         model.partial_fit(np.tile(X, (updates // 10, 1)), np.tile(Y, (updates // 10, 1)))
     return model
@@ -51,7 +52,18 @@ def inverse_root(matrix):
 
 
 def multiplier(model):
-    return model.interneuron_weights_ @ model.pyramidal_to_interneuron_weights_
+    (layer,) = model.layers_
+    return layer.interneuron_weights @ layer.pyramidal_to_interneuron_weights
+
+
+def begin(model, weights):
+    """Give a model of one layer these weights, and gain traces of zero."""
+    layer = {**model.layers_[0], **{name: array.copy() for name, array in weights.items()}}
+    traces = {name: np.zeros_like(array) for name, array in model._memory["labile"][0].items()}
+    model.layers_ = [Bunch(**layer)]
+    model.readout_weights_ = layer["apical_weights"].T.copy()
+    model._memory = {**model._memory, "labile": [traces, *model._memory["labile"][1:]]}
+    return model
 
 
 # Sec. A
@@ -61,7 +73,7 @@ def multiplier(model):
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_sec_a_trained_circuit_is_the_optimum(k, interneurons):
     model = trained(k, interneurons=interneurons)
-    W1, W2 = model.basal_weights_, model.apical_weights_.T
+    W1, W2 = model.layers_[0].basal_weights, model.layers_[0].apical_weights.T
     # The constraint is saturated, and W2 is the cross moment.
     assert_allclose(W1 @ CXX @ W1.T, np.eye(k), atol=1e-6)
     assert_allclose(W2.T, W1 @ CXY, atol=1e-6)
@@ -81,10 +93,11 @@ def test_sec_a_trained_circuit_is_the_optimum(k, interneurons):
 
 
 def test_sec_a_more_neurons_than_targets_reach_least_squares():
-    model = trained(TARGETS + 2, n_interneurons=None)
+    model = trained(TARGETS + 2, n_interneurons="n_targets")
     least = Y - X @ np.linalg.lstsq(X, Y, rcond=None)[0]
     assert_allclose(Y - model.predict(X), least, atol=1e-5)
-    gain = model.basal_weights_ @ CXX @ model.basal_weights_.T
+    W1 = model.layers_[0].basal_weights
+    gain = W1 @ CXX @ W1.T
     values = np.linalg.eigvalsh(gain)
     assert values[-1] < 1 + 1e-6
     assert_allclose(values[-TARGETS:], 1, atol=1e-6)
@@ -97,8 +110,8 @@ def test_sec_a_more_neurons_than_targets_reach_least_squares():
 def test_sec_b_plateau_of_a_trained_circuit_is_the_error_carried_back(k):
     model = trained(k)
     error = Y - X @ np.linalg.lstsq(X, Y, rcond=None)[0]
-    plateau = model.microcircuit(X, Y).plateau
-    assert_allclose(plateau, error @ model.apical_weights_.T, atol=1e-5)
+    plateau = model.compartments(X, Y)[0].plateau
+    assert_allclose(plateau, error @ model.layers_[0].apical_weights.T, atol=1e-5)
     assert np.abs(plateau).max() > 0.1
 
 
@@ -107,22 +120,29 @@ def test_sec_b_plateau_of_a_trained_circuit_is_the_error_carried_back(k):
 
 @pytest.mark.parametrize("decay", [None, 300.0])
 @pytest.mark.parametrize("batch_size", [1, 4])
-def test_sec_d_difference_of_q_and_r_decays_with_the_samples(decay, batch_size):
+@pytest.mark.parametrize("sizes", [4, (4, 3)])
+def test_sec_d_difference_of_q_and_r_decays_with_the_samples(decay, batch_size, sizes):
     x, y = np.tile(X, (5, 1)), np.tile(Y, (5, 1))
-    parameters = {**PUBLISHED, **RATES, "interneurons": "decoupled", "batch_size": batch_size}
+    parameters = {**RATES, "interneurons": "decoupled", "batch_size": batch_size}
     parameters |= {"learning_rate_init": 1e-3, "interneuron_rate": 1e-3}
-    parameters |= {"learning_rate_decay": decay}
-    model = LocalRuleRegressor(4, random_state=0, **parameters).partial_fit(x[:4], y[:4])
+    parameters |= {"learning_rate_decay": decay, "hidden_layer_sizes": sizes}
+    model = LocalRuleRegressor(random_state=0, **published(**parameters))
+    model.partial_fit(x[:4], y[:4])
 
-    def difference():
-        return model.pyramidal_to_interneuron_weights_ - model.interneuron_weights_.T
+    def differences():
+        return [
+            layer.pyramidal_to_interneuron_weights - layer.interneuron_weights.T
+            for layer in model.layers_
+        ]
 
-    before = difference()
-    assert np.abs(before).max() > 0.01
+    before = differences()
+    assert min(np.abs(difference).max() for difference in before) > 0.01
     model.partial_fit(x[4:], y[4:])
     seen = np.arange(4, len(x), batch_size)
-    eta = model.interneuron_rate / (1.0 if decay is None else 1 + seen / decay)
-    assert_allclose(difference(), np.prod(1 - eta * np.ones(len(seen))) * before, atol=1e-10)
+    eta = model.rule.interneuron_rate / (1.0 if decay is None else 1 + seen / decay)
+    left = np.prod(1 - eta * np.ones(len(seen)))
+    for after, difference in zip(differences(), before, strict=True):
+        assert_allclose(after, left * difference, atol=1e-10)
 
 
 # Damping
@@ -133,26 +153,18 @@ def test_sec_d_difference_of_q_and_r_decays_with_the_samples(decay, batch_size):
 def test_no_synapse_of_the_optimum_moves_whatever_the_damping(kappa, interneurons):
     left, singular, right = np.linalg.svd(inverse_root(CXX) @ CXY)
     parameters = {**WHOLE, **RATES, "gain_damping": kappa, "interneurons": interneurons}
-    model = LocalRuleRegressor(2, random_state=0, **parameters)
-    model.set_params(learning_rate_init=1e-12, apical_rate=1e-12, interneuron_rate=1e-12)
-    model.partial_fit(np.zeros_like(X), np.zeros_like(Y))  # starts a circuit whose traces are zero
+    model = LocalRuleRegressor(2, random_state=0, **published(**parameters))
     optimum = {
-        "basal_weights_": left[:, :2].T @ inverse_root(CXX),
-        "apical_weights_": singular[:2, None] * right[:2],
-        "interneuron_weights_": np.diag(singular[:2]),
-        "pyramidal_to_interneuron_weights_": np.diag(singular[:2]),
-        "readout_weights_": (singular[:2, None] * right[:2]).T,
+        "basal_weights": left[:, :2].T @ inverse_root(CXX),
+        "apical_weights": singular[:2, None] * right[:2],
+        "interneuron_weights": np.diag(singular[:2]),
+        "pyramidal_to_interneuron_weights": np.diag(singular[:2]),
     }
+    begin(model.partial_fit(X, Y), optimum)
+    model.partial_fit(np.tile(X, (50, 1)), np.tile(Y, (50, 1)))
     for name, weights in optimum.items():
-        setattr(model, name, weights.copy())
-    model._history = {
-        **model._history,
-        "gain_trace": np.zeros((2, 2)),
-        "back_trace": np.zeros((2, 2)),
-    }
-    model.set_params(**RATES).partial_fit(np.tile(X, (50, 1)), np.tile(Y, (50, 1)))
-    for name, weights in optimum.items():
-        assert_allclose(getattr(model, name), weights, atol=1e-10, err_msg=name)
+        assert_allclose(model.layers_[0][name], weights, atol=1e-10, err_msg=name)
+    assert_allclose(model.readout_weights_, optimum["apical_weights"].T, atol=1e-10)
 
 
 def test_every_damping_ends_at_the_same_multiplier():
@@ -176,23 +188,17 @@ def conserved(w, q):
 def orbit(kappa, steps, every=20, pace=1.0):
     """(w, q) on the way of a scalar circuit from w = 0.5, q = c."""
     x = np.array([[1.0], [-1.0]])
-    parameters = {**PUBLISHED, "batch_size": 2, "gain_damping": kappa, "apical_rate": 1.0}
-    model = LocalRuleRegressor(
-        1,
-        learning_rate_init=pace * ETA,
-        interneuron_rate=pace * ETA_Q,
-        random_state=0,
-        **parameters,
-    ).partial_fit(x, C * x)
-    start = {"basal_weights_": 0.5, "apical_weights_": 0.5 * C, "interneuron_weights_": C}
-    for name, value in start.items():
-        setattr(model, name, np.array([[value]]))
-    model._history = {**model._history, "gain_trace": np.zeros((1, 1))}
+    parameters = {"batch_size": 2, "gain_damping": kappa, "apical_rate": 1.0}
+    parameters |= {"learning_rate_init": pace * ETA, "interneuron_rate": pace * ETA_Q}
+    model = LocalRuleRegressor(1, random_state=0, **published(**parameters)).partial_fit(x, C * x)
+    start = {"basal_weights": 0.5, "apical_weights": 0.5 * C, "interneuron_weights": C}
+    begin(model, {name: np.array([[value]]) for name, value in start.items()})
     rows = np.tile(x, (every, 1))
     points = [(0.5, C)]
     for _ in range(steps // every):
         model.partial_fit(rows, C * rows)
-        points.append((model.basal_weights_.item(), model.interneuron_weights_.item()))
+        layer = model.layers_[0]
+        points.append((layer.basal_weights.item(), layer.interneuron_weights.item()))
     return np.array(points).T
 
 

@@ -7,6 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor
+from sklearn_localnet.rules import Microcircuit, Rule
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((30, 4))
@@ -23,15 +24,17 @@ def with_entry(array, value):
 
 
 def small(cls, **parameters):
-    return cls(5, **{"max_iter": 2, "random_state": 0, **parameters})
+    return cls(**{"hidden_layer_sizes": 5, "max_iter": 2, "random_state": 0, **parameters})
 
 
 def same(one, other):
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, Rule):
+        return type(one) is type(other) and same(vars(one), vars(other))
     if isinstance(one, np.ndarray):
         return one.dtype == other.dtype and np.array_equal(one, other)
-    if isinstance(one, list):
+    if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(same, one, other))
     return one is other or one == other
 
@@ -141,9 +144,10 @@ def test_the_order_of_classes_does_not_matter():
     assert np.array_equal(sorted_.partial_fit(X, LABELS).coefs_[0], mixed.coefs_[0])
 
 
-@pytest.mark.parametrize("method", ["predict", "transform", "microcircuit", "partial_fit"])
-def test_another_number_of_features_is_refused(method):
-    model = small(LocalRuleRegressor).fit(X, VALUES)
+@pytest.mark.parametrize("sizes", [5, (5, 4)])
+@pytest.mark.parametrize("method", ["predict", "transform", "compartments", "partial_fit"])
+def test_another_number_of_features_is_refused(method, sizes):
+    model = small(LocalRuleRegressor, hidden_layer_sizes=sizes).fit(X, VALUES)
     given = arguments(X[:, :3], VALUES) if method == "partial_fit" else arguments(X[:, :3])
     assert_refused(model, method, given, ValueError, "3 features.*4 features")
 
@@ -152,7 +156,7 @@ def test_another_number_of_outputs_is_refused():
     model = small(LocalRuleRegressor).fit(X, VALUES)
     given = arguments(X, np.c_[VALUES, VALUES])
     assert_refused(model, "partial_fit", given, ValueError, "2 outputs, expected 1")
-    assert_refused(model, "microcircuit", given, ValueError, "2 outputs, expected 1")
+    assert_refused(model, "compartments", given, ValueError, "2 outputs, expected 1")
 
 
 def test_other_label_columns_are_refused():
@@ -165,10 +169,10 @@ def test_other_label_columns_are_refused():
 NUMBERS = {
     "alpha": [-1.0, "1", np.nan, np.inf, True, None],
     "learning_rate_init": [0.0, -1.0, "fast", np.nan, None],
-    "apical_rate": [0.0, 1.5, "slow", np.nan, None],
-    "interneuron_rate": [0.0, 1.5, [0.1], np.nan, None],
+    "rule__apical_rate": [0.0, 1.5, "slow", np.nan, None],
+    "rule__interneuron_rate": [0.0, 1.5, [0.1], np.nan, None],
     "learning_rate_decay": [0.0, -3, "never", np.inf],
-    "gain_damping": [-0.1, "much", np.nan, None],
+    "rule__gain_damping": [-0.1, "much", np.nan, None],
     "centering_rate": [0.0, 2.0, "quick"],
     "batch_size": [0, -1, 1.5, "large", None, True],
     "max_iter": [0, 2.5, "many", None],
@@ -178,7 +182,8 @@ NUMBERS = {
     "beta_1": [-0.1, 1.0, "high", None],
     "beta_2": [-0.1, 1.0, "high", None],
     "epsilon": [0.0, -1e-8, "tiny", None],
-    "n_interneurons": [0, -2, 1.5, "all", True],
+    "rule__n_interneurons": [0, -2, 1.5, "all", True, None],
+    "rule": ["unknown", None, 3, Microcircuit, {"apical_rate": 0.1}],
     "fit_intercept": ["yes", 1.5, None],
     "standardize_targets": ["yes", None],
     "early_stopping": ["yes", None],
@@ -187,11 +192,14 @@ NUMBERS = {
     "verbose": ["yes", None],
     "activation": ["sigmoid", None, 3],
     "solver": ["lbfgs", None, 3],
-    "interneurons": ["free", None, 3],
+    "rule__interneurons": ["free", None, 3],
     "modulation": ["error", 3],
     "readout": ["linear", None, 3],
     "dtype": ["float16", None, np.float32],
-    "hidden_layer_sizes": [0, -1, (), (5, 5), "ten", 2.5, (2.5,), None, True],
+    "hidden_layer_sizes": [
+        *[0, -1, "ten", 2.5, None, True],
+        *[(), (5, 0), (-5, 5), (5, "ten"), (2.5,), (5, 5.0), (5, None), (True, 5), [[5]]],
+    ],
     "class_weight": ["even", 3, {0: -1.0}, {0: np.nan}, {0: "heavy"}, [3]],
     "random_state": ["seed", -1],
 }
@@ -209,7 +217,7 @@ def test_a_bad_parameter_is_refused_by_name(name, value, method, fitted):
         model.fit(X, LABELS)
     model.set_params(**{name: value})
     given = arguments(X, LABELS, **({} if method == "fit" else {"classes": [0, 1, 2]}))
-    culprit = "(?i)seed|random" if name == "random_state" else name
+    culprit = "(?i)seed|random" if name == "random_state" else name.removeprefix("rule__")
     assert_refused(model, method, given, (ValueError, TypeError), culprit)
 
 
@@ -224,9 +232,11 @@ def test_parameters_are_read_again_at_every_call():
     assert_refused(model, "partial_fit", arguments(X, LABELS), ValueError, "alpha")
 
 
-def test_target_driven_interneurons_are_one_a_target():
-    model = small(LocalRuleClassifier, interneurons="target", n_interneurons=3)
-    assert_refused(model, "fit", arguments(X, LABELS), ValueError, "n_interneurons")
+@pytest.mark.parametrize("n_interneurons", [2, "n_targets", "n_hidden"])
+def test_target_driven_interneurons_are_one_a_target(n_interneurons):
+    rule = Microcircuit(interneurons="target", n_interneurons=n_interneurons)
+    model = small(LocalRuleClassifier, rule=rule, hidden_layer_sizes=(5, 4)).fit(X, LABELS)
+    assert [layer.interneuron_weights.shape for layer in model.layers_] == [(5, 3), (4, 3)]
 
 
 def test_a_stream_knows_neither_balance_nor_early_stopping():
@@ -251,8 +261,9 @@ def test_too_few_rows_to_hold_out_are_told():
 
 @pytest.mark.parametrize("cls", [LocalRuleClassifier, LocalRuleRegressor])
 @pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e-6, 1e6])
-def test_features_of_any_usual_size_are_learnt_without_a_warning(cls, scale):
-    model = small(cls, max_iter=20).fit(scale * X, LABELS)
+@pytest.mark.parametrize("sizes", [5, (5, 4)])
+def test_features_of_any_usual_size_are_learnt_without_a_warning(cls, scale, sizes):
+    model = small(cls, hidden_layer_sizes=sizes, max_iter=20).fit(scale * X, LABELS)
     assert np.isfinite(model.predict(scale * X)).all()
 
 
@@ -264,10 +275,11 @@ def test_features_too_large_to_learn_from_are_refused_by_name(cls, dtype):
 
 
 @pytest.mark.parametrize("cls", [LocalRuleClassifier, LocalRuleRegressor])
-def test_constant_columns_and_tables_are_learnt_without_a_warning(cls):
-    table = np.c_[X, np.full(30, 7.0), np.zeros(30)]
-    assert np.isfinite(small(cls).fit(table, LABELS).predict(table)).all()
-    assert np.isfinite(small(cls).fit(np.zeros((30, 2)), LABELS).predict(np.zeros((3, 2)))).all()
+@pytest.mark.parametrize("sizes", [5, (5, 4), (1, 1, 1)])
+def test_constant_columns_and_tables_are_learnt_without_a_warning(cls, sizes):
+    table, model = np.c_[X, np.full(30, 7.0), np.zeros(30)], small(cls, hidden_layer_sizes=sizes)
+    assert np.isfinite(model.fit(table, LABELS).predict(table)).all()
+    assert np.isfinite(model.fit(np.zeros((30, 2)), LABELS).predict(np.zeros((3, 2)))).all()
 
 
 def test_a_constant_target_is_predicted():

@@ -77,9 +77,8 @@ def make_estimator(model, kind, hidden, seed, args):
     parameters = {"hidden_layer_sizes": (hidden,), "random_state": seed}
     if args.quick:
         parameters["max_iter"] = QUICK["max_iter"]
-    if model == "local":
-        parameters |= dict(args.set)
-    return FAMILIES[model, kind](**parameters)
+    estimator = FAMILIES[model, kind](**parameters)
+    return estimator.set_params(**dict(args.set)) if model == "local" else estimator
 
 
 def cross_validated(model, kind, X, y, seed, args):
@@ -279,7 +278,12 @@ def parse_arguments(description=__doc__):
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--jobs", type=int, default=1, help="processes, one thread each")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run?")
-    return parser.parse_args()
+    args = parser.parse_args()
+    try:
+        LocalRuleClassifier().set_params(**dict(args.set))
+    except ValueError as error:
+        parser.error(f"--set: {error}")
+    return args
 
 
 def main():

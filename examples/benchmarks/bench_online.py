@@ -14,7 +14,7 @@ import numpy as np
 from _data import load_linear_task
 from _harness import command_line, draw_ratios, in_turns, medians, print_table, run, timed
 
-from sklearn_localnet import PUBLISHED, LocalRuleRegressor
+from sklearn_localnet import LocalRuleRegressor, published
 
 RATES = {"learning_rate_init": 1e-3, "apical_rate": 2e-4, "interneuron_rate": 1e-3}
 CIFAR = {"learning_rate_init": 0.01, "apical_rate": 0.002, "interneuron_rate": 0.002}
@@ -25,7 +25,8 @@ WEIGHTS = ("basal", "apical", "interneuron", "pyramidal_to_interneuron")
 
 def weights_of(network):
     """Copies of the four weight matrices."""
-    return [np.array(getattr(network, f"{name}_weights_")) for name in WEIGHTS]
+    (layer,) = network.layers_
+    return [np.array(layer[f"{name}_weights"]) for name in WEIGHTS]
 
 
 def plain_loop(weights, X, Y, relu, tied, frugal=False):
@@ -53,8 +54,8 @@ def plain_loop(weights, X, Y, relu, tied, frugal=False):
 
 def make(k, activation, interneurons):
     """One published network, not trained yet."""
-    settings = {**PUBLISHED, **RATES, "activation": activation, "interneurons": interneurons}
-    return LocalRuleRegressor(hidden_layer_sizes=k, random_state=0, **settings)
+    settings = {"activation": activation, "interneurons": interneurons, "random_state": 0}
+    return LocalRuleRegressor(k, **published(**RATES, **settings))
 
 
 def compare(k, activation, interneurons, X, Y, repeats):
@@ -82,8 +83,8 @@ def compare(k, activation, interneurons, X, Y, repeats):
 def cifar(args):
     """Seconds of Fig. 3's run on CIFAR-10, reshuffled for every pass over its 10,000 images."""
     X, Y = load_linear_task("cifar10", args.data)
-    settings = {**PUBLISHED, **CIFAR, "learning_rate_decay": CIFAR_DECAY}
-    network = LocalRuleRegressor(hidden_layer_sizes=4, random_state=0, **settings)
+    settings = published(**CIFAR, learning_rate_decay=CIFAR_DECAY, random_state=0)
+    network = LocalRuleRegressor(4, **settings)
     rng, total = np.random.default_rng(0), CHUNK if args.quick else CIFAR_ROWS
 
     def stream():

@@ -36,7 +36,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from sklearn_localnet import PUBLISHED, LocalRuleClassifier, LocalRuleRegressor
+from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor, published
 
 
 class Linear(NamedTuple):
@@ -116,7 +116,7 @@ def make_method(method, setting, m, n, seed):
     if method == "defaults":
         return LocalRuleRegressor(**common)
     rates = dict(zip(RATES, setting.rates, strict=True))
-    return LocalRuleRegressor(**{**PUBLISHED, **rates, **common})
+    return LocalRuleRegressor(**published(**rates, **common))
 
 
 def learning_curve(network, X, Y, samples, measured, seed):
@@ -213,18 +213,17 @@ def draw(panels, folder):
 def table_estimators(k, seed, args):
     """Make the three networks of one row of Table 1."""
     common = {"hidden_layer_sizes": k, "random_state": seed}
-    published = {
-        **PUBLISHED,
+    as_published = published(
         **common,
         **dict(zip(RATES, TABLE_1[k][0], strict=True)),
-        "activation": "relu",
-        "centering_rate": 1e-4,
-        "max_iter": args.epochs,
-        "n_iter_no_change": args.epochs,
-    }
+        activation="relu",
+        centering_rate=1e-4,
+        max_iter=args.epochs,
+        n_iter_no_change=args.epochs,
+    )
     limit = {"max_iter": args.epochs} if args.quick else {}
     return {
-        "published": LocalRuleClassifier(**published),
+        "published": LocalRuleClassifier(**as_published),
         "defaults": LocalRuleClassifier(**common, **limit),
         "MLPClassifier": MLPClassifier(**common, **limit),
     }

@@ -18,60 +18,108 @@ pace that grows, so that a block of 64 rows settles in five to ten rounds of sma
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
 
-from ._microcircuit import Rates
+from ..rules import _equations as eq
+from ..rules._microcircuit import Microcircuit
+from ._reference import Reference
 
-BATCH = 256  # rows taken from the table at a time
 LEFT_OPEN = 0.7  # power of the unit in the last place; 1e-11 of z in float64, seen times a rate
 LARGEST_RATE = 0.25  # beyond, beta^2 of a block would leave the range of float32
+NARROW = 32  # neurons below which a block has 64 rows; a round of a wide layer costs more
 
 
-def runs_online(design, rates):
-    """Whether the circuit's one-row update is the published one, which `learn_rows` knows."""
-    return (
-        design.solver == "sgd"
-        and design.hebbian
-        and design.gain_damping == 0
-        and rates.weight_decay == 0
-        and max(rates.apical, rates.interneuron, rates.centering) <= LARGEST_RATE
-    )
+class BlockRates(NamedTuple):
+    """Rates of each row (B,), of what the published circuit changes."""
+
+    basal: np.ndarray
+    apical: np.ndarray
+    interneuron: np.ndarray
+    centering: np.ndarray
 
 
-def block_rows(design):
-    """Rows of a block: fewer of a wide layer, where a round costs more than its calls."""
-    return 64 if design.n_hidden < 32 else 32
+class Blocks(Reference):
+    """The published rule for rows one by one: Eqs. (5) to (9), (21), (22), (24)."""
 
+    by_rows = True
 
-def learn_rows(circuit, x, y, rates):
-    """Change every synapse by each row in turn, in place: Eqs. (5) to (9), (21), (22), (24).
+    @staticmethod
+    def serves(plan, rates):
+        """Whether the one-row update of a network is the published one."""
+        rule = plan.rule
+        return (
+            type(rule) is Microcircuit
+            and plan.batch_size == 1
+            and plan.solver == "sgd"
+            and plan.readout.hebbian
+            and rule.damping == 0
+            and rates.weight_decay == 0
+            and max(rule.apical_rate, rule.interneuron_rate, rates.centering) <= LARGEST_RATE
+        )
 
-    Parameters
-    ----------
-    circuit : Microcircuit
-    x : (B, m) array or CSR matrix
-    y : (B, n) array
-    rates : Rates
-        Whose fields are arrays of shape (B,): each row has its own.
+    def _hold(self, state):
+        """Hold copies of the arrays of a state, in the precision of the plan."""
+        self.average, self.moments = None, []
+        self.labile = [
+            {name: array.astype(self.plan.dtype) for name, array in arrays.items()}
+            for arrays in self._copies(state.labile)
+        ]
 
-    Returns
-    -------
-    (B,) array
-        Squared error of each row before its update.
-    """
-    errors = np.empty(len(y), y.dtype)
-    first, size = 0, block_rows(circuit.design)
-    while first < len(y):
-        rows = slice(first, first + size)
-        block = _Block(circuit, x[rows], y[rows], Rates(*(rate[rows] for rate in rates)))
-        if block.settle():
-            errors[rows] = block.close()
+    def learn(self, batch, rates):
+        """Change every synapse by each row in turn, in place.
+
+        Parameters
+        ----------
+        batch : Batch
+            Shares are not looked at: each row is a batch of its own.
+        rates : Rates
+            Whose fields are arrays of shape (B,): each row has its own.
+
+        Returns
+        -------
+        (B,) array
+            Squared error of each row before its update.
+        """
+        rule, dtype = self.plan.rule, self.plan.dtype
+        rates = BlockRates(
+            *(
+                np.broadcast_to(rate, len(batch.target)).astype(dtype)
+                for rate in (
+                    rates.step,
+                    rule.apical_rate / rates.divisor,
+                    rule.interneuron_rate / rates.divisor,
+                    rates.centering,
+                )
+            )
+        )
+        errors = np.empty(len(batch.target), dtype)
+        first, size = 0, 64 if max(self.plan.layer_sizes[1:-1]) < NARROW else 32
+        while first < len(errors):
+            rows = slice(first, first + size)
+            blocks = self._settled(batch.x[rows], batch.target[rows], rates, rows)
+            if blocks is None:
+                size //= 2
+                continue
+            errors[rows] = blocks[-1].squared_error()
+            for block in blocks:
+                block.close()
+            self.n_updates += len(errors[rows])
+            self.recent = [block.z for block in blocks], blocks[-1].share
             first += size
-        else:
-            size //= 2
-    return errors
+        return errors
+
+    def _settled(self, x, y, rates, rows):
+        """Blocks of all layers for some rows; None where numbers overflow on the way."""
+        blocks = []
+        for layer in self.layers()[:-1]:
+            blocks.append(_Block(self.plan, layer, x, y, BlockRates(*(r[rows] for r in rates))))
+            if not blocks[-1].settle():
+                return None
+            x = blocks[-1].z
+        return blocks
 
 
 @lru_cache(maxsize=8)
@@ -81,48 +129,49 @@ def _earlier(size, dtype):
 
 
 class _Block:
-    """What the rows of a block do to the circuit and to each other.
+    """What the rows of a block do to one layer and to each other.
 
     Interneuron activity is kept as n_t / beta_t and the plateau as p_t / beta_t^2, so that factors
     beta leave the rounds of `settle`: they go into what is computed once.
     """
 
-    def __init__(self, circuit, x, y, rates):
-        self.circuit, self.x, self.y = circuit, x, y
-        design, size = circuit.design, len(y)
-        self.target = design.interneurons == "target"
-        self.enough = np.finfo(design.dtype).eps ** (2 * LEFT_OPEN)
+    def __init__(self, plan, layer, x, y, rates):
+        self.plan, self.layer, self.x, self.y = plan, layer, x, y
+        size, dtype = len(y), y.dtype
+        self.target = plan.rule.interneurons == "target"
+        self.share = np.full(size, 1 / size, dtype)
+        self.enough = np.finfo(dtype).eps ** (2 * LEFT_OPEN)
         # Averages: what is left of the start before each row, and each rate over what it leaves.
         parts = np.stack([rates.apical, rates.interneuron, rates.centering])
-        left = np.ones((3, size + 1), design.dtype)
+        left = np.ones((3, size + 1), dtype)
         np.cumprod(1 - parts, axis=1, out=left[:, 1:])
         parts /= left[:, 1:]
         if not self.target:
             parts[1] *= left[1, :-1]  # drives come as n_t / beta_t
         self.left, self.parts = left, parts
         alpha, square = left[0, :-1, None], left[1, :-1, None] ** 2
-        lower = _earlier(size, design.dtype)
+        lower = _earlier(size, dtype)
         self.memory = lower * parts[0]
         self.memory *= alpha  # c_ts
         self.learnt = lower * parts[1]
         self.pace = rates.basal * square[:, 0]
-        self.apical = y @ circuit.apical_weights.T
+        self.apical = y @ layer["apical_weights"].T
         self.apical *= alpha / square
         self.agreement = y @ y.T
         self.agreement *= self.memory
         self.agreement /= square
-        self.to_interneuron = circuit.pyramidal_to_interneuron_weights.T
-        self.to_pyramidal = circuit.interneuron_weights.T
-        self.currents = x @ circuit.basal_weights.T
-        self.currents += circuit.basal_intercepts
+        self.to_interneuron = layer["pyramidal_to_interneuron_weights"].T
+        self.to_pyramidal = layer["interneuron_weights"].T
+        self.currents = x @ layer["basal_weights"].T
+        self.currents += layer["basal_intercepts"]
         self.overlap = (x @ x.T).toarray() if issparse(x) else x @ x.T
-        if design.fit_intercept:
+        if plan.fit_intercept:
             self.overlap += 1
         self.overlap *= lower * self.pace
-        if design.centered:
-            mean = np.tri(size, dtype=design.dtype) * left[2, 1:, None] * parts[2]
-            self.centre = np.eye(size, dtype=design.dtype) - mean
-            self.shift = np.outer(left[2, 1:], circuit.mean_activity)
+        if plan.centered:
+            mean = np.tri(size, dtype=dtype) * left[2, 1:, None] * parts[2]
+            self.centre = np.eye(size, dtype=dtype) - mean
+            self.shift = np.outer(left[2, 1:], layer["mean_activity"])
 
     def settle(self):
         """Find z, n and the plateaus of all rows; False where numbers overflow on the way."""
@@ -163,17 +212,16 @@ class _Block:
 
     def _activity(self, steps, z):
         """Write z given the steps of earlier rows; f', or None for ones."""
-        circuit = self.circuit
-        slope = None
+        activation, slope = self.plan.activation, None
         np.matmul(self.overlap, steps, out=z)
         z += self.currents
-        if circuit.design.activation == "relu":
+        if activation == "relu":
             np.maximum(z, 0, out=z)
             slope = np.sign(z)
-        elif circuit.design.activation != "identity":
-            z[...] = circuit.function(z)
-            slope = circuit.derivative(z)
-        if circuit.design.centered:
+        elif activation != "identity":
+            z[...] = eq.ACTIVATIONS[activation].function(z)
+            slope = eq.ACTIVATIONS[activation].derivative(z)
+        if self.plan.centered:
             self.output = z.copy()
             np.matmul(self.centre, self.output, out=z)
             z -= self.shift
@@ -203,29 +251,30 @@ class _Block:
         p += n @ self.to_pyramidal
         np.subtract(self.apical, p, out=p)
 
-    def close(self):
-        """Write the block into the weights; squared error of each row before its update."""
-        circuit, x, y, z = self.circuit, self.x, self.y, self.z
-        error = z @ circuit.apical_weights
+    def squared_error(self):
+        """Squared error (B,) of reading each row with W2 before its update."""
+        error = self.z @ self.layer["apical_weights"]
         error *= self.left[0, :-1, None]
-        coupled = z @ z.T
+        coupled = self.z @ self.z.T
         coupled *= self.memory
-        error += coupled @ y
-        error -= y
+        error += coupled @ self.y
+        error -= self.y
+        return np.vecdot(error, error)
+
+    def close(self):
+        """Write the block into the weights."""
+        layer, x, y, z = self.layer, self.x, self.y, self.z
         steps = self.steps * self.pace[:, None]
         driven = (y if self.target else self.n) * self.parts[1, :, None]
-        circuit.n_updates += len(y)
-        circuit.recent = z, np.full(len(y), 1 / len(y), z.dtype)
-        circuit.basal_weights += (x.T @ steps).T if issparse(x) else steps.T @ x
-        if circuit.design.fit_intercept:
-            circuit.basal_intercepts += steps.sum(axis=0)
-        if circuit.design.centered:
-            circuit.mean_activity[...] = self.output[-1] - z[-1]
-        circuit.apical_weights += z.T @ (y * self.parts[0, :, None])
-        circuit.apical_weights *= self.left[0, -1]
-        if circuit.design.interneurons == "decoupled":
-            circuit.pyramidal_to_interneuron_weights += driven.T @ z
-            circuit.pyramidal_to_interneuron_weights *= self.left[1, -1]
-        circuit.interneuron_weights += z.T @ driven
-        circuit.interneuron_weights *= self.left[1, -1]
-        return np.einsum("ij,ij->i", error, error)
+        layer["basal_weights"] += (x.T @ steps).T if issparse(x) else steps.T @ x
+        if self.plan.fit_intercept:
+            layer["basal_intercepts"] += steps.sum(axis=0)
+        if self.plan.centered:
+            layer["mean_activity"][...] = self.output[-1] - z[-1]
+        layer["apical_weights"] += z.T @ (y * self.parts[0, :, None])
+        layer["apical_weights"] *= self.left[0, -1]
+        if self.plan.rule.interneurons == "decoupled":
+            layer["pyramidal_to_interneuron_weights"] += driven.T @ z
+            layer["pyramidal_to_interneuron_weights"] *= self.left[1, -1]
+        layer["interneuron_weights"] += z.T @ driven
+        layer["interneuron_weights"] *= self.left[1, -1]

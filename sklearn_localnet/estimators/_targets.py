@@ -29,7 +29,6 @@ class LabelEncoder:
         self.binary = not multilabel and len(classes) == 2
         self.n_columns = 1 if self.binary else len(classes)
         self.activation = "logistic" if multilabel or self.binary else "softmax"
-        self._columns = np.eye(len(classes))[:, -self.n_columns :]
 
     @classmethod
     def from_targets(cls, y, classes=None):
@@ -84,7 +83,12 @@ class LabelEncoder:
 
     def columns(self, codes):
         """Target columns (B, n), zeros and ones in float64."""
-        return codes.astype(np.float64) if self.multilabel else self._columns[codes]
+        if self.multilabel or self.binary:
+            return codes.reshape(-1, self.n_columns).astype(np.float64)
+        # Stored by columns, as scores are.
+        columns = np.zeros((self.n_columns, len(codes))).T
+        columns[np.arange(len(codes)), codes] = 1
+        return columns
 
     def labels(self, scores):
         """Labels from scores (N, n) whose threshold is zero: the inverse of the encoding."""

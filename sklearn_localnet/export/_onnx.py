@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ._estimators import HINGE_WIDTH, LocalRuleClassifier, LocalRuleRegressor
+from ..estimators._classifier import HINGE_WIDTH, LocalRuleClassifier
+from ..estimators._regressor import LocalRuleRegressor
 
 ACTIVATIONS = {"relu": "Relu", "identity": "Identity", "tanh": "Tanh", "logistic": "Sigmoid"}
 
@@ -76,11 +77,10 @@ class _Graph:
         tensor = onnx_proto.TensorProto
         kind = tensor.DOUBLE if self.dtype == np.float64 else tensor.FLOAT
         activity = self.node("Cast", self.operator.inputs[0], to=kind)
+        coefs, hidden = estimator.coefs_, ACTIVATIONS[estimator._began["activation"]]
+        activations = [hidden] * (len(coefs) - 1) + ["Identity"]
         for activation, weights, intercepts in zip(
-            (ACTIVATIONS[estimator.activation], "Identity"),
-            estimator.coefs_,
-            estimator.intercepts_,
-            strict=True,
+            activations, coefs, estimator.intercepts_, strict=True
         ):
             current = self.node("Add", self.node("MatMul", activity, weights), intercepts)
             activity = self.node(activation, current)
@@ -149,7 +149,7 @@ def _chances(graph, estimator):
 
 
 def _hinge(graph, scores):
-    """The same function as `_estimators._hinge`."""
+    """The same function as `_classifier._hinge`."""
     square = graph.node("Add", graph.node("Mul", scores, scores), HINGE_WIDTH**2)
     both = graph.node("Add", scores, graph.node("Sqrt", square))
     return graph.node("Mul", both, 0.5)

@@ -1,4 +1,4 @@
-"""Displays: what a fitted circuit looks like, how it was trained, what teaches it.
+"""Displays: what a layer of a fitted network looks like, how it was trained, what teaches it.
 
 They follow scikit-learn's displays: `from_estimator` computes, the constructor takes what was
 computed, `plot` draws it. matplotlib is imported where something is drawn.
@@ -10,19 +10,19 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
-from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
-from sklearn.utils.validation import check_is_fitted
 
-from ._base import LocalRuleEstimator
+from ..estimators._validation import MatrixLike
 from ._drawing import draw_circuit, draw_summary
-from ._validation import MatrixLike
+from ._fitted import fitted_network, layer_index
 
 MOST_CELLS = 20  # of a kind that are drawn one by one
+KINDS = ("basal", "apical", "interneuron", "pyramidal_to_interneuron")  # of drawn synapses
+SIGNALS = {"plateau": "plateau $a - Qn$", "teaching": "teaching signal"}  # the first there is
 
 
 class MicrocircuitDisplay:
-    """The circuit: pyramidal neurons with their compartments, interneurons, synapses, activity.
+    """The circuit of one layer: pyramidal neurons, interneurons, their synapses and activity.
 
     With at most 20 cells of each kind everything is drawn. Neurons stand upright. Discs are
     synapses; their area is proportional to the weight, against the largest of its kind, and red is
@@ -39,15 +39,15 @@ class MicrocircuitDisplay:
     Parameters
     ----------
     weights : dict of str to ndarray
-        ``basal`` (n_hidden, n_features), ``apical`` (n_hidden, n_targets), ``interneuron``
+        ``basal`` (n_hidden, n_inputs), ``apical`` (n_hidden, n_targets), ``interneuron``
         (n_hidden, n_interneurons), ``pyramidal_to_interneuron`` (n_interneurons, n_hidden).
     activity : dict of str to ndarray
-        Root mean square over rows: ``input`` (n_features,), ``interneuron`` (n_interneurons,),
+        Root mean square over rows: ``input`` (n_inputs,), ``interneuron`` (n_interneurons,),
         ``basal``, ``output``, ``inhibition`` (n_hidden,); where targets were given also ``target``
         (n_targets,), ``apical`` and ``plateau`` (n_hidden,). Targets are as they reach the apical
         dendrites.
     feature_names, target_names : sequence of str, default=None
-        Names of features and targets; None numbers them.
+        Names of the layer's inputs and of the targets; None numbers them.
     name : str, default=None
         Title.
 
@@ -63,7 +63,7 @@ class MicrocircuitDisplay:
 
     See Also
     --------
-    LocalRuleClassifier.microcircuit : What each compartment holds, row by row.
+    LocalRuleClassifier.compartments : What each compartment holds, row by row.
 
     Examples
     --------
@@ -140,13 +140,14 @@ class MicrocircuitDisplay:
         X: MatrixLike,
         y: ArrayLike | None = None,
         *,
+        layer: int = -1,
         ax: Any = None,
         name: str | None = None,
         feature_names: Sequence[str] | None = None,
         target_names: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw a fitted circuit with its activity on the rows of X.
+        """Draw the circuit of a layer with its activity on the rows of X.
 
         Parameters
         ----------
@@ -156,12 +157,15 @@ class MicrocircuitDisplay:
             Features.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Targets; without them apical currents and plateaus are left out.
+        layer : int, default=-1
+            Place of the hidden layer in ``layers_``, by default the last.
         ax : matplotlib Axes, default=None
             Axes to draw on; None for a new figure.
         name : str, default=None
             Title; None for the name of the estimator's class.
         feature_names : sequence of str, default=None
-            Names of the features; None for ``feature_names_in_``, or numbers.
+            Names of the layer's inputs. None for ``feature_names_in_`` of the lowest layer, where
+            there are such, and else for numbers.
         target_names : sequence of str, default=None
             Names of the target columns (one for two classes); None for numbers.
         **kwargs : dict
@@ -174,22 +178,22 @@ class MicrocircuitDisplay:
         Raises
         ------
         TypeError, ValueError
-            Where the estimator is of another kind, is not fitted or does not fit the data.
+            Where the estimator is of another kind, is not fitted or does not fit the data, where
+            its rule is not the microcircuit, and where there is no such layer.
         ImportError
             Without matplotlib.
         """
         _pyplot(f"{cls.__name__}.from_estimator")
-        estimator, X = _circuit_and_its_input(cls, estimator, X)
-        activity = {part: _size(rows) for part, rows in estimator.microcircuit(X, y).items()}
-        rows = estimator._checked(X)
-        activity["input"] = _size(rows)
+        estimator, X = fitted_network(cls.__name__, estimator, X)
+        place = layer_index(estimator, layer)
+        weights = _circuit_weights(cls.__name__, estimator, place)
+        found = estimator.compartments(X, y)
+        activity = {part: _size(rows) for part, rows in found[place].items()}
+        activity["input"] = _size(found[place - 1].output if place else estimator._checked(X))
         if y is not None:
-            activity["target"] = _size(estimator._encoded_targets(y, rows.shape[0]))
-        weights = {
-            kind: getattr(estimator, f"{kind}_weights_")
-            for kind in ("basal", "apical", "interneuron", "pyramidal_to_interneuron")
-        }
-        if feature_names is None:
+            target, _ = estimator._encoded_targets(y, len(found[place].output))
+            activity["target"] = _size(target)
+        if feature_names is None and place == 0:
             feature_names = getattr(estimator, "feature_names_in_", None)
         display = cls(
             weights,
@@ -204,15 +208,16 @@ class MicrocircuitDisplay:
 class TrainingCurveDisplay:
     """Loss, validation score and gains over the epochs of `fit`.
 
-    The gains are the eigenvalues of mean z z^T in the directions that the interneurons see
-    (``gain_curve_``); the circuit's constraint is that none exceeds one.
+    The gains of a layer are the eigenvalues of mean z z^T that its rule holds in check
+    (``gain_curve_``). The microcircuit's are those in the directions that the interneurons see; its
+    constraint is that none exceeds one.
 
     Parameters
     ----------
     loss_curve : sequence of float
         Loss of each epoch.
-    gain_curve : array-like of shape (n_epochs, n_interneurons)
-        Gains after each epoch.
+    gain_curve : array-like of shape (n_epochs, n_gains), default=None
+        Gains of a layer after each epoch; None where its rule holds none in check.
     validation_scores : sequence of float, default=None
         Score of the rows held out, after each epoch.
     name : str, default=None
@@ -221,7 +226,7 @@ class TrainingCurveDisplay:
     Attributes
     ----------
     axes_ : ndarray of matplotlib Axes
-        Loss, validation score (where there is one) and gains, from left to right.
+        Loss, validation score and gains, from left to right, where there are such.
     figure_ : matplotlib Figure
         Figure of the axes.
     lines_ : Bunch
@@ -241,7 +246,7 @@ class TrainingCurveDisplay:
     def __init__(
         self,
         loss_curve: Sequence[float],
-        gain_curve: ArrayLike,
+        gain_curve: ArrayLike | None = None,
         *,
         validation_scores: Sequence[float] | None = None,
         name: str | None = None,
@@ -269,10 +274,7 @@ class TrainingCurveDisplay:
         self : TrainingCurveDisplay
         """
         plt = _pyplot(f"{type(self).__name__}.plot")
-        curves = Bunch(loss=self.loss_curve)
-        if self.validation_scores is not None:
-            curves.validation_score = self.validation_scores
-        curves.gain = np.asarray(self.gain_curve)
+        curves = self._curves()
         self.axes_ = _axes(plt, ax, len(curves), (4.2 * len(curves), 3.8))
         self.figure_ = self.axes_[0].figure
         self.lines_ = Bunch()
@@ -282,26 +284,49 @@ class TrainingCurveDisplay:
             axes.set(xlabel="epoch", ylabel=kind.replace("_", " "))
             axes.spines[["top", "right"]].set_visible(False)
             lines[0].set_label(_title(self, name))
-        if "color" not in kwargs:
-            shades = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(self.lines_.gain)))
-            for line, shade in zip(self.lines_.gain, shades, strict=True):
-                line.set_color(shade)
-        self.axes_[-1].axhline(1, color="black", ls=":", lw=1)
+        if "gain" in curves:
+            self.axes_[-1].axhline(1, color="black", ls=":", lw=1)
+            self.axes_[-1].set(ylabel="eigenvalues of mean $z z^T$", ylim=(0, None))
+            if "color" not in kwargs:
+                self._shade_gains(plt.get_cmap("viridis"))
         self.axes_[0].xaxis.get_major_locator().set_params(integer=True)
-        self.axes_[-1].set(ylabel="eigenvalues of mean $z z^T$", ylim=(0, None))
-        self.axes_[0].legend(frameon=False)
+        if _title(self, name) is not None:
+            self.axes_[0].legend(frameon=False)
         return self
+
+    def _curves(self):
+        """Curves to draw by name, a column a line."""
+        curves = Bunch(loss=self.loss_curve)
+        if self.validation_scores is not None:
+            curves.validation_score = self.validation_scores
+        if self.gain_curve is not None and np.size(self.gain_curve):
+            curves.gain = np.asarray(self.gain_curve)
+        return curves
+
+    def _shade_gains(self, cmap):
+        """Colour the gains from the largest to the smallest."""
+        shades = cmap(np.linspace(0, 0.9, len(self.lines_.gain)))
+        for line, shade in zip(self.lines_.gain, shades, strict=True):
+            line.set_color(shade)
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, *, ax: Any = None, name: str | None = None, **kwargs: Any
+        cls,
+        estimator: Any,
+        *,
+        layer: int = -1,
+        ax: Any = None,
+        name: str | None = None,
+        **kwargs: Any,
     ) -> Self:
-        """Draw how a circuit was trained by `fit`.
+        """Draw how a network was trained by `fit`.
 
         Parameters
         ----------
         estimator : LocalRuleClassifier, LocalRuleRegressor or Pipeline
             Fitted; a pipeline must end in one of the two.
+        layer : int, default=-1
+            Place in ``layers_`` of the hidden layer whose gains are drawn, by default the last.
         ax : array-like of matplotlib Axes, default=None
             Axes to draw on, as many as there are curves; None for a new figure.
         name : str, default=None
@@ -316,12 +341,14 @@ class TrainingCurveDisplay:
         Raises
         ------
         TypeError, ValueError
-            Where the estimator is of another kind, is not fitted or was never given to `fit`.
+            Where the estimator is of another kind, is not fitted or was never given to `fit`, and
+            where there is no such layer.
         ImportError
             Without matplotlib.
         """
         _pyplot(f"{cls.__name__}.from_estimator")
-        estimator, _ = _circuit_and_its_input(cls, estimator)
+        estimator, _ = fitted_network(cls.__name__, estimator)
+        place = layer_index(estimator, layer)
         if not estimator.loss_curve_:
             raise ValueError(
                 f"This {type(estimator).__name__} has no curves to draw: fit records them, "
@@ -329,7 +356,7 @@ class TrainingCurveDisplay:
             )
         display = cls(
             estimator.loss_curve_,
-            estimator.gain_curve_,
+            [gains[place] for gains in estimator.gain_curve_ if gains],
             validation_scores=estimator.validation_scores_,
             name=type(estimator).__name__ if name is None else name,
         )
@@ -337,18 +364,22 @@ class TrainingCurveDisplay:
 
 
 class TeachingSignalDisplay:
-    """The plateau potential, which teaches the hidden layer, against backpropagation's signal.
+    """What teaches a hidden layer, against backpropagation's signal.
 
     Backpropagation's signal is what a gradient step on the readout's loss would give each hidden
-    neuron, before the derivative of its activation: W_out^T (y - yhat), with the readout in use
-    (``readout_weights_``; W2 when Hebbian), encoded targets y and what the readout predicts for
-    them, yhat: chances after a softmax or logistic readout, and values otherwise. The plateau is
-    a - Qn, likewise before the derivative. Training never computes the former.
+    neuron, before the derivative of its activation: W_out^T (y - yhat) in the last hidden layer,
+    with the readout in use (``readout_weights_``; W2 when Hebbian), encoded targets y and what the
+    readout predicts for them, yhat: probabilities after a softmax or logistic readout, and values
+    otherwise. In a layer below it is W^T (f' * s), of the weights W and the signal s of the layer
+    above. The microcircuit's teaching signal is the plateau a - Qn, likewise before the derivative.
+    Training by it never computes the former.
 
     Parameters
     ----------
-    plateau, backprop_signal : ndarrays of shape (n_samples, n_hidden)
+    teaching, backprop_signal : ndarrays of shape (n_samples, n_hidden)
         Both signals, row by row.
+    label : str, default="teaching signal"
+        What the first one is.
     name : str, default=None
         Title.
 
@@ -373,18 +404,24 @@ class TeachingSignalDisplay:
     """
 
     def __init__(
-        self, plateau: np.ndarray, backprop_signal: np.ndarray, *, name: str | None = None
+        self,
+        teaching: np.ndarray,
+        backprop_signal: np.ndarray,
+        *,
+        label: str = "teaching signal",
+        name: str | None = None,
     ) -> None:
-        self.plateau = plateau
+        self.teaching = teaching
         self.backprop_signal = backprop_signal
+        self.label = label
         self.name = name
 
     @property
     def angle(self) -> np.ndarray:
         """Angle between both signals of each row, in degrees."""
-        plateau, signal = (np.float64(part) for part in (self.plateau, self.backprop_signal))
-        lengths = np.linalg.norm(plateau, axis=1) * np.linalg.norm(signal, axis=1)
-        product = np.einsum("ij,ij->i", plateau, signal)
+        teaching, signal = (np.float64(part) for part in (self.teaching, self.backprop_signal))
+        lengths = np.linalg.norm(teaching, axis=1) * np.linalg.norm(signal, axis=1)
+        product = np.einsum("ij,ij->i", teaching, signal)
         cosine = np.divide(product, lengths, out=np.full(len(product), np.nan), where=lengths > 0)
         return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
 
@@ -430,11 +467,11 @@ class TeachingSignalDisplay:
         ax.spines[["top", "right"]].set_visible(False)
 
     def _plot_signals(self, ax, cmap):
-        signal, plateau = np.ravel(self.backprop_signal), np.ravel(self.plateau)
-        limits = [np.quantile(np.abs(part), 0.999) or 1.0 for part in (signal, plateau)]
+        signal, teaching = np.ravel(self.backprop_signal), np.ravel(self.teaching)
+        limits = [np.quantile(np.abs(part), 0.999) or 1.0 for part in (signal, teaching)]
         image = ax.hist2d(
             signal,
-            plateau,
+            teaching,
             bins=60,
             range=[(-limit, limit) for limit in limits],
             norm="log",
@@ -443,7 +480,7 @@ class TeachingSignalDisplay:
         ax.axhline(0, color="black", lw=0.5)
         ax.axvline(0, color="black", lw=0.5)
         ax.figure.colorbar(image, ax=ax, label="pairs of row and neuron")
-        ax.set(xlabel=r"backpropagation $W_{out}^T (y - \hat y)$", ylabel="plateau $a - Qn$")
+        ax.set(xlabel="backpropagation's signal", ylabel=self.label)
 
     @classmethod
     def from_estimator(
@@ -452,11 +489,12 @@ class TeachingSignalDisplay:
         X: MatrixLike,
         y: ArrayLike,
         *,
+        layer: int = -1,
         ax: Any = None,
         name: str | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw what teaches a circuit for the rows of X.
+        """Draw what teaches a hidden layer for the rows of X.
 
         Parameters
         ----------
@@ -466,6 +504,8 @@ class TeachingSignalDisplay:
             Features.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
+        layer : int, default=-1
+            Place of the hidden layer in ``layers_``, by default the last.
         ax : array-like of two matplotlib Axes, default=None
             Axes to draw on; None for a new figure.
         name : str, default=None
@@ -480,15 +520,26 @@ class TeachingSignalDisplay:
         Raises
         ------
         TypeError, ValueError
-            Where the estimator is of another kind, is not fitted or does not fit the data.
+            Where the estimator is of another kind, is not fitted or does not fit the data, and
+            where there is no such layer.
         ImportError
             Without matplotlib.
         """
         _pyplot(f"{cls.__name__}.from_estimator")
-        estimator, X = _circuit_and_its_input(cls, estimator, X)
+        estimator, X = fitted_network(cls.__name__, estimator, X)
+        place = layer_index(estimator, layer)
+        found = estimator.compartments(X, y)[place]
+        kind = next((kind for kind in SIGNALS if kind in found), None)
+        if kind is None:
+            raise TypeError(
+                f"{cls.__name__} needs the compartment {' or '.join(SIGNALS)} of a layer: the rule "
+                f"of this {type(estimator).__name__} is {estimator.rule!r}, which shows "
+                f"{', '.join(found)}."
+            )
         display = cls(
-            estimator.microcircuit(X, y).plateau,
-            estimator._backprop_signal(X, y),
+            found[kind],
+            estimator._backprop_signal(X, y)[place],
+            label=SIGNALS[kind],
             name=type(estimator).__name__ if name is None else name,
         )
         return display.plot(ax, **kwargs)
@@ -519,19 +570,17 @@ def _title(display, name):
     return display.name if name is None else name
 
 
-def _circuit_and_its_input(display, estimator, X=None):
-    """The fitted circuit at the end of a pipeline, and X as it reaches it."""
-    if isinstance(estimator, Pipeline):
-        check_is_fitted(estimator)
-        X = X if X is None or len(estimator) == 1 else estimator[:-1].transform(X)
-        estimator = estimator[-1]
-    if not isinstance(estimator, LocalRuleEstimator):
+def _circuit_weights(caller, estimator, place):
+    """Weights of each kind of synapse of one layer that the drawing needs."""
+    layer, needed = estimator.layers_[place], [f"{kind}_weights" for kind in KINDS]
+    lacking = [name for name in needed if name not in layer]
+    if lacking:
         raise TypeError(
-            f"{display.__name__} draws a LocalRuleClassifier, a LocalRuleRegressor or a Pipeline "
-            f"that ends in one, got {type(estimator).__name__}."
+            f"{caller} needs the arrays {', '.join(needed)} of a layer, as the rule Microcircuit "
+            f"makes them: the rule of this {type(estimator).__name__} is {estimator.rule!r}, which "
+            f"has no {', '.join(lacking)}."
         )
-    check_is_fitted(estimator)
-    return estimator, X
+    return {kind: layer[name] for kind, name in zip(KINDS, needed, strict=True)}
 
 
 def _names(parameter, names, count):

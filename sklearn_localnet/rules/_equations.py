@@ -25,9 +25,12 @@ for local supervision in cortical microcircuits", arXiv 2011.15031.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
+
+def namespace(array):
+    """The array library's own functions, numpy's for a numpy array."""
+    return array.__array_namespace__()
 
 
 def identity(u):
@@ -37,17 +40,17 @@ def identity(u):
 
 def relu(u):
     """Rectified neurons, f(u) = max(u, 0)."""
-    return np.maximum(u, 0)
+    return namespace(u).maximum(u, 0)
 
 
 def tanh(u):
     """Saturating neurons, f(u) = tanh(u)."""
-    return np.tanh(u)
+    return namespace(u).tanh(u)
 
 
 def logistic(u):
     """Sigmoid neurons, f(u) = 1 / (1 + exp(-u)), written so that nothing overflows."""
-    return 0.5 * (1 + np.tanh(0.5 * u))
+    return 0.5 * (1 + namespace(u).tanh(0.5 * u))
 
 
 class Activation(NamedTuple):
@@ -57,9 +60,14 @@ class Activation(NamedTuple):
     derivative: Callable
 
 
+def active(z):
+    """Derivative of rectified neurons: one where a neuron is active, else zero."""
+    return namespace(z).astype(z > 0, z.dtype)
+
+
 ACTIVATIONS = {
-    "identity": Activation(identity, np.ones_like),
-    "relu": Activation(relu, np.sign),
+    "identity": Activation(identity, lambda z: namespace(z).ones_like(z)),
+    "relu": Activation(relu, active),
     "tanh": Activation(tanh, lambda z: 1 - z * z),
     "logistic": Activation(logistic, lambda z: z * (1 - z)),
 }
@@ -69,12 +77,19 @@ def mean_outer(left, right, share=None):
     """Average over rows of the outer products left_t right_t^T, shape (left cols, right cols)."""
     if share is None:
         return left.T @ right / left.shape[0]
+    if right.shape[1] < left.shape[1]:
+        return left.T @ (right * share[:, None])
     return (left * share[:, None]).T @ right
+
+
+def basal_current(basal, x):
+    """W1 x_t, shape (B, k)."""
+    return x @ basal.T
 
 
 def somatic_activity(basal, x, activation="identity"):
     """z_t = f(W1 x_t), shape (B, k)."""
-    return ACTIVATIONS[activation].function(x @ basal.T)
+    return ACTIVATIONS[activation].function(basal_current(basal, x))
 
 
 def apical_current(apical, y):
@@ -103,8 +118,10 @@ def squared_loss(y, prediction, share=None):
     mean_t |y_t - W2 f(W1 x_t)|^2, a scalar. ``prediction`` is W2 z_t, shape (B, n): linear z gives
     Eq. (1), z = f(W1 x) gives Eq. (8).
     """
-    row = np.sum((y - prediction) ** 2, axis=1)
-    return np.mean(row) if share is None else np.sum(share * row)
+    xp = namespace(y)
+    error = y - prediction
+    row = xp.vecdot(error, error)
+    return xp.mean(row) if share is None else share @ row
 
 
 def backprop_update(basal, apical, x, y, activation="identity", share=None):
@@ -131,10 +148,11 @@ def bound(apical, interneuron, z, y, share=None):
 
     mean_t [|y_t|^2 - 2 y_t^T W2 z_t] + Tr W2 W2^T + Tr Q Q^T (mean_t z_t z_t^T - I), a scalar.
     """
-    power = squared_loss(y, np.zeros_like(y), share)
-    agreement = np.sum(apical * mean_outer(z, y, share))
-    excess = gain(z, share) - np.eye(z.shape[1], dtype=z.dtype)
-    return power - 2 * agreement + np.sum(apical**2) + np.sum(interneuron * (excess @ interneuron))
+    xp = namespace(y)
+    power = squared_loss(y, xp.zeros_like(y), share)
+    agreement = xp.sum(apical * mean_outer(z, y, share))
+    excess = gain(z, share) - xp.eye(z.shape[1], dtype=z.dtype)
+    return power - 2 * agreement + xp.sum(apical**2) + xp.sum(interneuron * (excess @ interneuron))
 
 
 def basal_update(p, derivative, x, share=None):
@@ -174,15 +192,15 @@ def mean_activity_update(mean_activity, z, share=None):
 
     dzbar = mean_t z_t - zbar, shape (k,).
     """
-    return (np.mean(z, axis=0) if share is None else share @ z) - mean_activity
+    return (namespace(z).mean(z, axis=0) if share is None else share @ z) - mean_activity
 
 
 class ReducedRankOptimum(NamedTuple):
     """The solution of Sec. A: weights, loss and multiplier at the optimum of Eqs. (1) and (3)."""
 
-    basal: np.ndarray
-    apical: np.ndarray
-    multiplier: np.ndarray
+    basal: Any
+    apical: Any
+    multiplier: Any
     loss: float
 
 
@@ -205,14 +223,16 @@ def reduced_rank_optimum(cxx, cxy, cyy, k):
     ReducedRankOptimum
         ``basal`` (r, m), ``apical`` (r, n), ``multiplier`` (r, r), ``loss``, with r at most k.
     """
-    values, vectors = np.linalg.eigh(cxx)
-    held = values > values[-1] * cxx.shape[0] * np.finfo(cxx.dtype).eps
-    whitening = vectors[:, held] / np.sqrt(values[held])
-    u, s, vt = np.linalg.svd(whitening.T @ cxy, full_matrices=False)
-    u, s, vt = u[:, :k], s[:k], vt[:k]
+    xp = namespace(cxx)
+    values, vectors = xp.linalg.eigh(cxx)
+    least = values[-1] * cxx.shape[0] * xp.finfo(cxx.dtype).eps
+    n_lost = int(xp.sum(xp.astype(values <= least, xp.int64)))  # values come in rising order
+    whitening = vectors[:, n_lost:] / xp.sqrt(values[n_lost:])
+    u, s, vt = xp.linalg.svd(whitening.T @ cxy, full_matrices=False)
+    u, s, vt = u[:, :k], s[:k], vt[:k, :]
     return ReducedRankOptimum(
         basal=(whitening @ u).T,
         apical=s[:, None] * vt,
-        multiplier=np.diag(s**2),
-        loss=float(np.trace(cyy) - np.sum(s**2)),
+        multiplier=s[:, None] * xp.eye(s.shape[0], dtype=s.dtype) * s[None, :],
+        loss=float(xp.linalg.trace(cyy) - xp.sum(s**2)),
     )

@@ -1,6 +1,7 @@
 """Checks at the door: parameters, features, weights. All that follows may trust its input."""
 
 import re
+from collections.abc import Iterable
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import TypeAlias
@@ -12,7 +13,8 @@ from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from ._equations import ACTIVATIONS
+from ..rules import make_rule
+from ..rules._equations import ACTIVATIONS
 
 MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
 
@@ -27,10 +29,7 @@ _FLAG = {"target_type": (bool, np.bool_)}
 _SCALARS = {
     "alpha": _NOT_NEGATIVE,
     "learning_rate_init": _POSITIVE,
-    "apical_rate": _RATE,
-    "interneuron_rate": _RATE,
     "learning_rate_decay": _POSITIVE,
-    "gain_damping": _NOT_NEGATIVE,
     "centering_rate": _RATE,
     "fit_intercept": _FLAG,
     "standardize_targets": _FLAG,
@@ -46,14 +45,12 @@ _SCALARS = {
     "beta_2": _MOMENT,
     "epsilon": _POSITIVE,
     "batch_size": _COUNT,
-    "n_interneurons": _COUNT,
 }
-_MAY_BE_NONE = {"learning_rate_decay", "centering_rate", "n_interneurons", "modulation"}
-_MAY_BE_NAMED = {"batch_size": "auto", "n_interneurons": "n_hidden"}
+_MAY_BE_NONE = {"learning_rate_decay", "centering_rate", "modulation"}
+_MAY_BE_NAMED = {"batch_size": "auto"}
 _CHOICES = {
     "activation": tuple(ACTIVATIONS),
     "solver": ("adam", "sgd"),
-    "interneurons": ("tied", "decoupled", "target"),
     "modulation": ("plateau", "surprise"),
     "dtype": ("auto", "float32", "float64"),
 }
@@ -75,15 +72,11 @@ def check_parameters(parameters, readouts):
             allowed = ", ".join(map(repr, choices[name]))
             suffix = " or None" if name in _MAY_BE_NONE else ""
             raise ValueError(f"{name} == {value!r}, must be one of {allowed}{suffix}.")
-    n_hidden(parameters["hidden_layer_sizes"])
+    layer_sizes(parameters["hidden_layer_sizes"])
+    getattr(make_rule(parameters["rule"]), "check", lambda: None)()
     with naming("random_state"):
         check_random_state(parameters["random_state"])
     _check_class_weight(parameters.get("class_weight"))
-    if parameters["interneurons"] == "target" and parameters["n_interneurons"] is not None:
-        raise ValueError(
-            "interneurons='target' drives one interneuron by each target column, so n_interneurons "
-            f"must be None, got {parameters['n_interneurons']!r}."
-        )
 
 
 def _named(name, value):
@@ -115,19 +108,17 @@ def _check_class_weight(class_weight):
             raise ValueError(f"class_weight holds {weight!r}: weights must be finite, 0 or more.")
 
 
-def n_hidden(hidden_layer_sizes):
-    """The number of hidden neurons from an int or a sequence of one int."""
+def layer_sizes(hidden_layer_sizes):
+    """Neurons of each hidden layer, a tuple of int, from an int or a sequence of them."""
     sizes = hidden_layer_sizes
-    if isinstance(sizes, (list, tuple, np.ndarray)):
-        if len(sizes) != 1:
-            raise ValueError(
-                "hidden_layer_sizes must name one hidden layer (an int or a sequence of length 1): "
-                f"deeper networks have no local rule here. Got {hidden_layer_sizes!r}."
-            )
-        sizes = sizes[0]
-    if isinstance(sizes, (bool, np.bool_)):
-        raise TypeError(f"hidden_layer_sizes must be an int, got {hidden_layer_sizes!r}.")
-    return int(check_scalar(sizes, "hidden_layer_sizes", Integral, min_val=1))
+    sizes = list(sizes) if isinstance(sizes, Iterable) and not isinstance(sizes, str) else [sizes]
+    if not sizes:
+        raise ValueError("hidden_layer_sizes must name one hidden layer at least, got none.")
+    for size in sizes:
+        if isinstance(size, (bool, np.bool_)):
+            raise TypeError(f"hidden_layer_sizes must hold ints, got {hidden_layer_sizes!r}.")
+        check_scalar(size, "hidden_layer_sizes", Integral, min_val=1)
+    return tuple(map(int, sizes))
 
 
 @contextmanager

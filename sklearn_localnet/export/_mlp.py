@@ -8,12 +8,14 @@ def forward_mlp(estimator, mlp_class, y, **first_call):
 
     ``y`` is any one row of targets, and ``first_call`` what else ``partial_fit`` asks for.
     """
-    hidden, features = estimator.basal_weights_.shape
-    mlp = mlp_class(hidden_layer_sizes=(hidden,), activation=estimator.activation, random_state=0)
+    coefs = estimator.coefs_
+    features, hidden = coefs[0].shape[0], tuple(layer.shape[1] for layer in coefs[:-1])
+    activation = estimator._began["activation"]
+    mlp = mlp_class(hidden_layer_sizes=hidden, activation=activation, random_state=0)
     # A step on a row of zeros has scikit-learn set up all that an MLP knows of itself.
     mlp.partial_fit(np.zeros((1, features)), y, **first_call)
     del mlp._optimizer  # its moments are of the weights replaced here
-    mlp.coefs_ = [np.array(weights, dtype=np.float64) for weights in estimator.coefs_]
+    mlp.coefs_ = [np.array(weights, dtype=np.float64) for weights in coefs]
     mlp.intercepts_ = [np.array(weights, dtype=np.float64) for weights in estimator.intercepts_]
     mlp.n_iter_, mlp.t_, mlp.loss_ = estimator.n_iter_, estimator.t_, estimator.loss_
     mlp.loss_curve_, mlp.best_loss_ = [*estimator.loss_curve_], np.inf

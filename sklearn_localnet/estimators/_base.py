@@ -1,0 +1,544 @@
+"""What both estimators share: parameters, training, prediction, fitted attributes.
+
+`fit` and `partial_fit` work on a shadow of the estimator and hand its attributes over at the end,
+so that nothing of the estimator changes where an error is raised.
+"""
+
+import copy
+import warnings
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, fields
+from functools import cache
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, is_regressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.model_selection import train_test_split
+from sklearn.utils import Bunch, check_random_state, gen_batches
+
+from ..network._blocks import Blocks
+from ..network._buffered import Buffered
+from ..network._network import State, make_plan
+from ..network._readout import make_readout
+from ..network._start import start
+from ..rules import Rule, make_rule
+from ..training._feed import Feed
+from ..training._loop import Patience, Trainer, epochs, shuffled
+from ..training._schedule import Schedule
+from ._callbacks import CallbackSupportMixin, with_callbacks
+from ._fitted import FittedNetwork
+from ._targets import TargetStatistics
+from ._validation import (
+    MatrixLike,
+    check_features,
+    check_parameters,
+    check_targets,
+    check_weights,
+    layer_sizes,
+    naming,
+)
+
+AUTO_BATCH = 200
+SMALL_LAYER = 8_000  # weights up to which float64 costs hardly more than the calls themselves
+SITE = "https://sklearn-localnet.readthedocs.io/page"  # "page" leads to the default version
+ENCODED_NUMBERS = 4_000_000  # numbers of target columns held at a time
+
+
+@dataclass(eq=False, repr=False)
+class LocalRuleEstimator(
+    FittedNetwork,
+    CallbackSupportMixin,
+    BaseEstimator,
+):
+    """What classifier and regressor share; a subclass says how targets are encoded."""
+
+    hidden_layer_sizes: int | Sequence[int] = (100,)
+    activation: Literal["relu", "identity", "tanh", "logistic"] = "relu"
+    _: KW_ONLY
+    rule: str | Rule = "microcircuit"
+    solver: Literal["adam", "sgd"] = "adam"
+    alpha: float = 0.4
+    batch_size: int | Literal["auto"] = "auto"
+    learning_rate_init: float = 4e-3
+    learning_rate_decay: float | None = None
+    modulation: Literal["plateau", "surprise"] | None = None
+    centering_rate: float | None = 0.01
+    fit_intercept: bool = True
+    readout: str = "linear"
+    standardize_targets: bool = True
+    dtype: Literal["auto", "float32", "float64"] = "auto"
+    max_iter: int = 100
+    tol: float = 1e-4
+    n_iter_no_change: int = 10
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    shuffle: bool = True
+    warm_start: bool = False
+    verbose: bool | int = False
+    random_state: int | np.random.RandomState | None = None
+    beta_1: float = 0.5
+    beta_2: float = 0.999
+    epsilon: float = 0.003
+
+    _doc_link_module = "sklearn_localnet"
+    _doc_link_template = SITE + "/generated/sklearn_localnet.{estimator_name}.html"
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; ``rule__name`` sets one of the rule's.
+
+        A rule that is given by its name becomes an object of its own first.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        of_rule = {name for name in params if name.startswith("rule__")}
+        if "rule" not in self._get_param_names():  # of a subclass, which a clone would not give it
+            of_rule = set()
+        super().set_params(**{name: params[name] for name in params.keys() - of_rule})
+        if of_rule:
+            rule = make_rule(self.rule)
+            rule.set_params(**{name.removeprefix("rule__"): params[name] for name in of_rule})
+            self.rule = rule
+        return self
+
+    @with_callbacks
+    def fit(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Train on a table.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features, of any real dtype; never copied as a whole.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows; None for equal weights. Every average over rows is weighted.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Where a parameter or an array is not as it should be; the message names it.
+        DivergenceError
+            Where the weights stop being finite. The estimator is left as it was in every case.
+        """
+        task = self._init_callback_context(max_subtasks=self.max_iter)
+        trained = self._shadow()
+        notice = trained._fit(X, y, sample_weight, task, self)
+        self.__dict__ = trained.__dict__
+        if notice is not None:
+            message, category = notice
+            warnings.warn(message, category, stacklevel=2)
+        return self
+
+    def _shadow(self):
+        shadow = object.__new__(type(self))
+        shadow.__dict__.update(self.__dict__)
+        return shadow
+
+    def _fit(self, X, y, sample_weight, task, listener):
+        """Train this shadow of ``listener``, which callbacks see; a warning to give, or None."""
+        fresh = not (self.warm_start and hasattr(self, "layers_"))
+        self._check_parameters(fresh)
+        X = check_features(self, X, reset=fresh)
+        y = check_targets(self, y, X.shape[0], is_regressor(self), reset=fresh)
+        weights = check_weights(sample_weight, X)
+        encoder = self._new_encoder(y) if fresh else self._encoder()
+        codes = encoder.codes(y)
+        weights = self._class_weighted(encoder, codes, weights)
+        if weights is not None and not weights.any():
+            raise ValueError(
+                "class_weight leaves every row a weight of zero: nothing to learn from."
+            )
+        rows = None if weights is None or weights.all() else np.flatnonzero(weights)
+        rng = check_random_state(self.random_state)
+        seed = rng.randint(np.iinfo(np.int32).max)
+        score = None
+        if self.early_stopping:
+            rows, held_out = self._split(encoder, codes, rows, rng)
+            score = self._validation(encoder, X, codes, weights, held_out)
+        if fresh:
+            statistics = _whole_statistics(encoder, codes, weights, rows)
+            self._reset(encoder, statistics if self.standardize_targets else None)
+        else:
+            self._resume()
+        plan = self._plan()
+        feed = self._feed(plan, X, codes, encoder, weights, running=False)
+        rows = shuffled(feed, rows, self.shuffle, rng)
+        hook = {"estimator": listener, "X": X, "y": y, "metadata": {"sample_weight": weights}}
+        task.call_on_fit_task_begin(**hook)
+        with np.errstate(all="ignore"):
+            trainer = self._trainer(plan, feed, seed, X.shape[0])
+            records = epochs(trainer, rows, self.shuffle, rng, score)
+            notice = self._run(trainer, records, task, hook)
+        task.call_on_fit_task_end(**hook, reconstruction_attributes=self._snapshot)
+        return notice
+
+    def _run(self, trainer, records, task, hook):
+        """Drain the records until training is done; a warning's arguments, or None."""
+        patience = Patience(self.tol, self.n_iter_no_change)
+        best = None
+        self.n_iter_ = 0
+        try:
+            for _ in range(self.max_iter):
+                epoch = task.subcontext(task_name="epoch").call_on_fit_task_begin(**hook)
+                record = next(records)
+                self._adopt(trainer)
+                stop = patience.exhausted(self._note(record))
+                if self.early_stopping and patience.improved:
+                    best = copy.deepcopy(trainer.engine.state.weights)
+                if stop and self.verbose:
+                    self._announce_stop()
+                stop |= epoch.call_on_fit_task_end(**hook, reconstruction_attributes=self._snapshot)
+                if stop:
+                    return None
+            return (
+                f"Stopped after max_iter={self.max_iter} epochs while the "
+                f"{'validation score' if self.early_stopping else 'loss'} was still improving.",
+                ConvergenceWarning,
+            )
+        except KeyboardInterrupt:
+            self._adopt(trainer)
+            return ("Training interrupted by the user; the model is as it was then.", UserWarning)
+        finally:
+            if best is not None:
+                self._set_weights(trainer.engine.plan, best)
+                self._memory["labile"] = _traces(trainer.engine)
+
+    def _note(self, record):
+        """Write an epoch's record to the fitted attributes; its merit for stopping."""
+        self.n_iter_ += 1
+        self.loss_ = record.loss
+        self.loss_curve_.append(record.loss)
+        self.gain_curve_.append(record.gains)
+        if self.verbose:
+            print(f"Iteration {self.n_iter_}, loss = {record.loss:.8f}")
+        if not self.early_stopping:
+            self.best_loss_ = min(record.loss, self.best_loss_)
+            return -record.loss
+        self.validation_scores_.append(record.validation_score)
+        self.best_validation_score_ = max(self.validation_scores_)
+        if self.verbose:
+            print(f"Validation score: {record.validation_score:f}")
+        return record.validation_score
+
+    def _announce_stop(self):
+        kind = "Validation score" if self.early_stopping else "Training loss"
+        print(
+            f"{kind} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} "
+            "consecutive epochs. Stopping."
+        )
+
+    def _stream(self, X, y, sample_weight, classes=None):
+        """Learn from a chunk of a stream on a shadow, then hand over."""
+        trained = self._shadow()
+        trained._continue(X, y, sample_weight, classes)
+        self.__dict__ = trained.__dict__
+        return self
+
+    def _continue(self, X, y, sample_weight, classes):
+        first = not hasattr(self, "layers_")
+        self._check_parameters(first)
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True.")
+        if isinstance(getattr(self, "class_weight", None), str):
+            raise ValueError(
+                f"class_weight == {self.class_weight!r} needs the whole table and is not known to "
+                "partial_fit: give a dict of weights, or sample_weight."
+            )
+        X = check_features(self, X, reset=first)
+        y = check_targets(self, y, X.shape[0], is_regressor(self), reset=first)
+        encoder = self._stream_encoder(y, classes) if first else self._encoder(classes)
+        if first:
+            self._reset(encoder, None)
+        codes = encoder.codes(y)
+        weights = self._class_weighted(encoder, codes, check_weights(sample_weight, X))
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max) if first else 0
+        plan = self._plan()
+        running = bool(self.standardize_targets)
+        feed = self._feed(plan, X, codes, encoder, weights, running)
+        with np.errstate(all="ignore"):
+            trainer = self._trainer(plan, feed, seed)
+            self.loss_ = trainer.sweep()
+        self._adopt(trainer)
+        self.n_iter_ += 1
+        if self.best_loss_ is not None:
+            self.best_loss_ = min(self.loss_, self.best_loss_)
+
+    def _check_parameters(self, fresh):
+        """Check parameters, unless they are those that were checked last.
+
+        ``fresh`` says whether training begins anew; else some may not change.
+        """
+        parameters = {name: getattr(self, name) for name in _parameter_names(type(self))}
+        values = [
+            value if type(value) in PLAIN else _comparable(value) for value in parameters.values()
+        ]
+        if values == self.__dict__.get("_checked_parameters"):
+            return
+        check_parameters(parameters, self._readouts)
+        if not fresh:
+            self._check_unchanged()
+        self._checked_parameters = values
+
+    def _shape(self):
+        """Parameters that may not change once training began, as they are now."""
+        rule = make_rule(self.rule)
+        return {
+            "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
+            "activation": self.activation,
+            "rule": f"{type(rule).__module__}.{type(rule).__qualname__}",
+            **{f"rule__{name}": getattr(rule, name) for name in getattr(rule, "shaping", ())},
+            "centering_rate": None if self.centering_rate is None else "a number",
+            "fit_intercept": bool(self.fit_intercept),
+            "readout": self.readout,
+            "standardize_targets": bool(self.standardize_targets),
+            "dtype": self.dtype,
+        }
+
+    def _check_unchanged(self):
+        """Raise ValueError where a parameter changed that may not, naming it."""
+        now = self._shape()
+        for name, before in self._began.items():
+            if now.get(name) != before:
+                raise ValueError(
+                    f"{name} may not change once training began: it was {before!r} and is now "
+                    f"{now.get(name)!r}. Take it back, or begin anew with fit and "
+                    "warm_start=False."
+                )
+
+    def _split(self, encoder, codes, rows, rng):
+        """Rows to train on and rows to validate on."""
+        rows = np.arange(len(codes)) if rows is None else rows
+        one_label = not is_regressor(self) and codes.ndim == 1
+        with naming("validation_fraction"):
+            train, held_out = train_test_split(
+                rows,
+                test_size=self.validation_fraction,
+                random_state=rng,
+                stratify=codes[rows] if one_label else None,
+            )
+        if len(held_out) < 2:
+            raise ValueError(
+                f"early_stopping holds out {len(held_out)} of {len(rows)} rows, too few to score: "
+                "raise validation_fraction or give more rows."
+            )
+        return train, held_out
+
+    def _validation(self, encoder, X, codes, weights, rows):
+        """A function that scores weights on the rows held out."""
+        metric = r2_score if is_regressor(self) else accuracy_score
+        columns = encoder.columns(codes[rows])
+        truth = columns if is_regressor(self) else encoder.labels(columns - 0.5)
+        weights = None if weights is None else weights[rows]
+
+        def score(network):
+            self._set_weights(self._plan(), network)
+            return float(metric(truth, self._decoded(X, rows), sample_weight=weights))
+
+        return score
+
+    def _reset(self, encoder, statistics):
+        """Attributes of an estimator that has seen nothing yet."""
+        for name in ("layers_", "readout_weights_", "readout_intercepts_", "_memory"):
+            self.__dict__.pop(name, None)
+        statistics = statistics or TargetStatistics.empty(encoder.n_columns)
+        self._describe(encoder)
+        self._began = self._shape()
+        self.n_outputs_ = encoder.n_columns
+        self.n_layers_ = len(self._began["hidden_layer_sizes"]) + 2
+        self.n_iter_ = self.t_ = 0
+        self.loss_curve_, self.gain_curve_ = [], []
+        self.best_loss_ = None if self.early_stopping else np.inf
+        self.validation_scores_ = [] if self.early_stopping else None
+        self.best_validation_score_ = None
+        self._target_statistics = statistics.state
+
+    def _resume(self):
+        """Own copies of the records that a warm start goes on with."""
+        self.loss_curve_, self.gain_curve_ = [*self.loss_curve_], [*self.gain_curve_]
+        self.best_loss_ = None if self.early_stopping else min(self.loss_curve_, default=np.inf)
+        self.validation_scores_ = (
+            [*(self.validation_scores_ or ())] if self.early_stopping else None
+        )
+
+    def _statistics(self):
+        scaled = is_regressor(self) and self._began["standardize_targets"]
+        return TargetStatistics(**self._target_statistics, scaled=scaled)
+
+    # Training: what a network is made of, and what is kept of it
+
+    def _plan(self):
+        """What stays fixed while the network learns."""
+        hidden, rule, dtype = self._began["hidden_layer_sizes"], make_rule(self.rule), self.dtype
+        sizes = (self.n_features_in_, *hidden, self.n_outputs_)
+        if dtype == "auto":
+            largest = max(m * k for m, k in zip(sizes[:-2], hidden, strict=True))
+            dtype = "float64" if largest <= SMALL_LAYER else "float32"
+        return make_plan(
+            layer_sizes=sizes,
+            activation=self._began["activation"],
+            rule=rule,
+            readout=make_readout(self.readout, self.out_activation_, rule),
+            modulation=self.modulation,
+            centered=self.centering_rate is not None,
+            fit_intercept=bool(self.fit_intercept),
+            batch_size=AUTO_BATCH if self.batch_size == "auto" else int(self.batch_size),
+            solver=self.solver,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+            dtype=np.dtype(dtype),
+        )
+
+    def _feed(self, plan, X, codes, encoder, weights, running):
+        """The rows of a table; statistics of a stream (``running``) take them in as they come."""
+        statistics = self._statistics()
+        return Feed(X, codes, encoder, statistics, plan.readout, weights, running, plan.dtype)
+
+    def _trainer(self, plan, feed, seed, n_rows=None):
+        """Set up training on a table of ``n_rows``, or on a stream where these are not known."""
+        schedule = Schedule(
+            self.learning_rate_init,
+            self.centering_rate or 0.0,
+            self.learning_rate_decay,
+            self.alpha / AUTO_BATCH,
+            self.solver == "adam",
+            self._decay_rows,
+            n_rows,
+        )
+        if hasattr(self, "layers_"):
+            state = self._state(plan)
+        else:
+            labels = self.standardize_targets and plan.readout.activation != "identity"
+            frequencies = feed.statistics.mean if labels and n_rows is not None else None
+            batch, rng = feed.first_batch(plan.batch_size), np.random.default_rng(seed)
+            state = start(plan, batch, rng, frequencies)
+        in_blocks = not feed.running and Blocks.serves(plan, schedule.rates(0, 0, 1))
+        return Trainer(feed, schedule, (Blocks if in_blocks else Buffered)(plan, state), self.t_)
+
+    def _state(self, plan):
+        """The state of training that the fitted attributes and the memory hold."""
+        readout = {
+            "readout_weights": self.readout_weights_,
+            "readout_intercepts": self.readout_intercepts_,
+        }
+        fitted, memory = [*self.layers_, readout], self._memory
+        labile = [
+            _with_traces(held | own, kinds)
+            for held, own, kinds in zip(fitted, memory["labile"], plan.synapses, strict=True)
+        ]
+        return State(**{**memory, "labile": labile, "average": fitted})
+
+    def _adopt(self, trainer):
+        """Make the trainer's network and counts this estimator's."""
+        engine = trainer.engine
+        state = engine.state
+        self._set_weights(engine.plan, state.weights)
+        self._memory = {
+            "labile": _traces(engine) if state.average is None else state.labile,
+            "moments": state.moments,
+            "scales": state.scales,
+            "n_updates": state.n_updates,
+            "n_steps": state.n_steps,
+        }
+        self._target_statistics = trainer.feed.statistics.state
+        self.t_ = trainer.n_seen
+
+    def _set_weights(self, plan, weights):
+        """Make arrays, by layer and name, the fitted ones."""
+        rule = plan.rule
+        derived = getattr(rule, "derived", lambda layer: {})
+        tied = getattr(rule, "tied", ())
+        names = [name for name, kind in plan.synapses[0].items() if not kind.trace]
+        self.layers_ = []
+        for arrays in weights[:-1]:
+            found = derived(arrays)
+            layer = {name: arrays[name] for name in names} | {name: found[name] for name in tied}
+            self.layers_.append(Bunch(**layer))
+        readout = plan.readout.arrays(weights)
+        self.readout_weights_ = readout["readout_weights"]
+        self.readout_intercepts_ = readout["readout_intercepts"]
+
+    def _snapshot(self):
+        """A copy of the fitted attributes, for callbacks."""
+        names = set(self.__dict__) - set(self._get_param_names())
+        return {
+            name: copy.deepcopy(self.__dict__[name])
+            for name in names
+            if not name.startswith(("_skl_", "_callback_", "_parent_"))
+        }
+
+
+PLAIN = {int, float, str, bool, type(None)}  # values that do not change in place
+
+
+@cache
+def _parameter_names(cls):
+    """Names of the parameters that the estimators declare, whatever a subclass takes."""
+    return [field.name for field in fields(cls)]
+
+
+def _comparable(value):
+    """A copy of a parameter's value that equals it until it is changed in place."""
+    if isinstance(value, dict):
+        return dict(value)
+    if isinstance(value, np.ndarray | list | tuple):
+        return [_comparable(part) for part in value]
+    if hasattr(value, "perceive"):
+        return type(value), {name: _comparable(own) for name, own in vars(value).items()}
+    return value
+
+
+def _with_traces(arrays, kinds):
+    """Arrays of a layer, with traces of zero where the rule has none yet but now keeps some."""
+    missing = [name for name, kind in kinds.items() if kind.trace and name not in arrays]
+    if not missing:
+        return arrays
+    sizes = {
+        axis: size
+        for name in kinds.keys() & arrays.keys()
+        for axis, size in zip(kinds[name].axes, arrays[name].shape, strict=True)
+    }
+    return arrays | {name: np.zeros([sizes[a] for a in kinds[name].axes]) for name in missing}
+
+
+def _traces(engine):
+    """Arrays of each place that learning needs beside the weights."""
+    return [
+        {name: arrays[name] for name, kind in kinds.items() if kind.trace}
+        for arrays, kinds in zip(engine.labile, engine.synapses, strict=True)
+    ]
+
+
+def _whole_statistics(encoder, codes, weights, rows):
+    """Statistics of the target columns of a table, a part of its rows at a time."""
+    statistics = TargetStatistics.empty(encoder.n_columns)
+    n_rows = len(codes) if rows is None else len(rows)
+    for part in gen_batches(n_rows, max(1, ENCODED_NUMBERS // encoder.n_columns)):
+        taken = part if rows is None else rows[part]
+        columns = encoder.columns(codes[taken])
+        share = np.ones(len(columns)) if weights is None else weights[taken]
+        total = share.sum()
+        statistics.include(columns, share / total, total)
+    return statistics

@@ -1,0 +1,216 @@
+"""What a fitted estimator holds and does: forward network, activity, compartments, pickling."""
+
+import warnings
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import issparse
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, is_regressor
+from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.utils import Bunch, gen_batches
+from sklearn.utils.validation import check_is_fitted
+
+from .._version import __version__
+from ..network._forward import hidden_output
+from ..network._inspect import backpropagated, compartments, with_derived
+from ..network._readout import make_readout, scores
+from ..rules import make_rule
+from ._validation import MatrixLike, check_features, check_targets
+
+FORWARD_NUMBERS = 50_000  # numbers held at a time while predicting: what a processor has at hand
+
+
+class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """Methods of an estimator that read its fitted attributes.
+
+    The mixins are here because ``set_output`` wraps the ``transform`` of a class that has them.
+    """
+
+    layers_: list[Bunch]
+    readout_weights_: np.ndarray
+    readout_intercepts_: np.ndarray
+    loss_: float
+    loss_curve_: list[float]
+    best_loss_: float | None
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
+    n_iter_: int
+    t_: int
+    n_outputs_: int
+    n_layers_: int
+    out_activation_: str
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
+    def __getstate__(self):
+        state = {**super().__getstate__(), "_sklearn_localnet_version": __version__}
+        if "layers_" in state:  # plain dicts, which whatever loads them knows
+            state["layers_"] = [dict(layer) for layer in self.layers_]
+        return state
+
+    def __setstate__(self, state):
+        state = dict(state)
+        if "layers_" in state:
+            state["layers_"] = [Bunch(**layer) for layer in state["layers_"]]
+        saved = state.pop("_sklearn_localnet_version", "unknown")
+        if saved != __version__:
+            warnings.warn(
+                InconsistentVersionWarning(
+                    estimator_name=type(self).__name__,
+                    current_sklearn_version=f"{__version__} of sklearn_localnet",
+                    original_sklearn_version=saved,
+                ),
+                stacklevel=2,
+            )
+        super().__setstate__(state)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "layers_")
+
+    @property
+    def _n_features_out(self):
+        return len(self.layers_[-1].basal_intercepts)
+
+    @property
+    def coefs_(self) -> list[np.ndarray]:
+        """Weights of the plain forward network, as MLPClassifier has them; copies.
+
+        Shapes (m, k) of each hidden layer and (k, n) of the output.
+        """
+        scale, _ = self._output_map()
+        hidden = [layer.basal_weights.T.copy() for layer in self.layers_]
+        return [*hidden, (self.readout_weights_ * scale[:, None]).T]
+
+    @property
+    def intercepts_(self) -> list[np.ndarray]:
+        """Intercepts of the plain forward network; copies of shapes (k,) and (n,).
+
+        The mean activity that a layer takes off its output is in the intercepts of the next one.
+        """
+        scale, shift = self._output_map()
+        above = [layer.basal_weights for layer in self.layers_[1:]] + [self.readout_weights_]
+        own = [layer.basal_intercepts for layer in self.layers_] + [self.readout_intercepts_]
+        intercepts = [own[0].copy()]
+        for layer, weights, intercept in zip(self.layers_, above, own[1:], strict=True):
+            intercepts.append(intercept - weights @ layer.mean_activity)
+        intercepts[-1] = intercepts[-1] * scale + shift
+        return intercepts
+
+    def _output_map(self):
+        """What scores are multiplied by and what is added to give outputs, shapes (n,)."""
+        statistics = self._statistics()
+        if self.out_activation_ == "identity":
+            return statistics.scale, statistics.mean
+        return np.ones(self.n_outputs_), np.zeros(self.n_outputs_)
+
+    def _output(self, X):
+        """Output of the last hidden layer, in the precision of training."""
+        x = X.astype(self.readout_weights_.dtype, copy=False)
+        return hidden_output(self.layers_, x, self._began["activation"])
+
+    def _scores(self, X):
+        """Scores (N, n) of the readout."""
+        arrays = {
+            "readout_weights": self.readout_weights_,
+            "readout_intercepts": self.readout_intercepts_,
+        }
+        return scores(arrays, self._output(X))
+
+    def _by_chunks(self, function, X, rows=None):
+        """``function`` of the rows of X, a bounded number of rows at a time."""
+        n_rows = X.shape[0] if rows is None else len(rows)
+        width = X.nnz // max(1, X.shape[0]) if issparse(X) else X.shape[1]
+        widest = max(width, *self._began["hidden_layer_sizes"], self.n_outputs_)
+        size = max(1, FORWARD_NUMBERS // widest)
+        with np.errstate(all="ignore"):
+            if n_rows <= size:
+                return _finite(function(X if rows is None else X[rows]))
+            parts = gen_batches(n_rows, size)
+            return np.concatenate(
+                [_finite(function(X[part if rows is None else rows[part]])) for part in parts]
+            )
+
+    def _checked(self, X):
+        if not hasattr(self, "layers_"):
+            check_is_fitted(self)  # which takes its time, and raises here
+        return check_features(self, X, reset=False)
+
+    def transform(self, X: MatrixLike) -> np.ndarray:
+        """Activity of the last hidden layer as the readout sees it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_hidden)
+            z_t, less its running mean unless ``centering_rate`` is None.
+        """
+        return self._by_chunks(self._output, self._checked(X))
+
+    def compartments(self, X: MatrixLike, y: ArrayLike | None = None) -> list[Bunch]:
+        """What each compartment of each hidden layer holds for each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Targets.
+
+        Returns
+        -------
+        list of Bunch
+            One a hidden layer, the lowest first. ``basal`` W1 x and ``output`` z, each (n_samples,
+            n_hidden), and what the rule adds. The microcircuit's are ``interneuron`` n (n_samples,
+            n_interneurons), ``inhibition`` Q n (n_samples, n_hidden), and with y ``apical`` W2^T y
+            and ``plateau``, the apical less the inhibitory current, each (n_samples, n_hidden).
+            Without y there is what does not depend on it.
+        """
+        X = self._checked(X)
+        target = truth = None
+        if y is not None:
+            target, truth = self._encoded_targets(y, X.shape[0])
+        with np.errstate(all="ignore"):
+            found = compartments(self._plan(), self._seen_layers(), X, target, truth)
+        return [Bunch(**{name: _finite(part) for name, part in held.items()}) for held in found]
+
+    def _seen_layers(self):
+        """Arrays of each hidden layer and of the readout, with the traces that a rule feels."""
+        self._check_unchanged()
+        plan = self._plan()
+        state = self._state(plan)
+        arrays = [
+            labile | fitted for labile, fitted in zip(state.labile, state.average, strict=True)
+        ]
+        return with_derived(plan, arrays)
+
+    def _encoded_targets(self, y, n_rows):
+        """Targets as they reach the apical dendrites and as the readout is held to them."""
+        encoder = self._encoder()
+        codes = encoder.codes(check_targets(self, y, n_rows, is_regressor(self), reset=False))
+        columns = encoder.columns(codes)
+        dtype = self.readout_weights_.dtype
+        target = self._statistics().encode(columns).astype(dtype)
+        readout = make_readout(self.readout, self.out_activation_, make_rule(self.rule))
+        return target, readout.truth(columns, target).astype(dtype, copy=False)
+
+    def _backprop_signal(self, X, y):
+        """Backpropagation's signal to each hidden layer, row by row; for comparison only."""
+        layers, plan = self._seen_layers(), self._plan()
+        X = self._checked(X)
+        target, truth = self._encoded_targets(y, X.shape[0])
+        with np.errstate(all="ignore"):
+            return backpropagated(plan, layers, X, target, truth)
+
+
+def _finite(result):
+    """The result itself; ValueError where an input left the range of its precision."""
+    if not np.isfinite(result).all():
+        raise ValueError(
+            f"X holds values too large for a model in {result.dtype}: scale the features as for "
+            "fit, for instance with StandardScaler in a pipeline."
+        )
+    return result

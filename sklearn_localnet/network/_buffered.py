@@ -1,0 +1,131 @@
+"""The same learning with numpy at speed: packed arrays, steps in place, products into buffers."""
+
+import numpy as np
+from scipy.sparse import issparse
+
+from ._network import decays
+from ._reference import Reference, gated
+from ._steps import averaging_rate, kept_part, rate_of, slow_updates
+
+
+class Packed:
+    """Copies of arrays in one flat array, and views of it by layer and name.
+
+    Parameters
+    ----------
+    places : list of dict
+        Arrays by name, of each layer.
+    order : list of (int, str)
+        Layer and name of each array that is packed, in the order in which they lie.
+    dtype : dtype
+    beside : list of dict, default=None
+        Arrays that stand among the views of each layer, unpacked.
+
+    Attributes
+    ----------
+    flat : 1-D array
+    views : list of dict
+    """
+
+    def __init__(self, places, order, dtype, beside=None):
+        arrays = [places[place][name] for place, name in order]
+        self.flat = np.concatenate([array.ravel() for array in arrays], dtype=dtype)
+        self.views = [{} for _ in places] if beside is None else list(map(dict, beside))
+        start = 0
+        for (place, name), array in zip(order, arrays, strict=True):
+            stop = start + array.size
+            self.views[place][name] = self.flat[start:stop].reshape(array.shape)
+            start = stop
+
+
+class Buffered(Reference):
+    """`Reference` for numpy arrays, which lie one after another in one memory.
+
+    First come the arrays that take steps, then the others that move, then traces: one operation
+    steps, and one averages, all that do.
+    """
+
+    def _hold(self, state):
+        """Pack copies of the arrays of a state; views of them are what is changed, by name."""
+        dtype, orders = self.plan.dtype, self.plan.orders
+        fixed = [{} for _ in self.synapses]
+        for place, name in orders.still:
+            fixed[place][name] = np.array(state.labile[place][name], dtype)
+        labile = Packed(state.labile, orders.moving, dtype, fixed)
+        self.labile, self._packed = labile.views, labile.flat
+        direction = Packed(labile.views, orders.stepped, dtype)
+        self._directions, self._direction = direction.views, direction.flat
+        self._moved = labile.flat[: direction.flat.size]
+        self._decaying = [
+            labile.views[place][name]
+            for place, name in orders.stepped
+            if decays(self.synapses[place][name])
+        ]
+        stored = state.moments or [labile.views] * self.step.n_moments
+        moments = [Packed(arrays, orders.stepped, dtype) for arrays in stored]
+        self.moments, self._moments = [m.views for m in moments], [m.flat for m in moments]
+        if not state.moments:
+            for flat in self._moments:
+                flat[...] = 0
+        self.average = None
+        if self.step.adaptive:
+            average = Packed(state.weights, orders.averaged, dtype, fixed)
+            self.average, self._averages = average.views, average.flat
+            self._gap = np.empty_like(average.flat)
+
+    def _basal_changes(self, place, cells, share):
+        """Eqs. (5) and (9), each row times its gate, in the units of the step rule, in buffers."""
+        of_inputs, of_drive = self._units(place)
+        weight = gated(share, cells["gate"]) / of_drive
+        x, found = cells["input"], self._directions[place]
+        if self.plan.fit_intercept:
+            np.matmul(weight, cells["drive"], out=found["basal_intercepts"])
+        weight /= of_inputs
+        drive = cells["drive"] * weight[:, None]
+        if issparse(x):
+            found["basal_weights"][...] = (x.T @ drive).T
+        else:
+            np.matmul(drive.T, x, out=found["basal_weights"])
+        return {name: found[name] for name in FORWARD if name in found}
+
+    def move(self, directions, rates):
+        """Move all synapses: by steps or at rates of their own, less what decays."""
+        for place, changes in enumerate(directions):
+            buffers = self._directions[place]
+            for name in buffers.keys() - changes.keys():
+                buffers[name][...] = 0
+            for name, direction in changes.items():
+                if name not in buffers:
+                    rate = rate_of(self.synapses[place][name], self._owners[place], rates)
+                    self.labile[place][name] += rate * direction
+                elif direction is not buffers[name]:
+                    buffers[name][...] = direction
+        n_slow = slow_updates(self.n_updates)
+        if n_slow and rates.weight_decay:
+            kept = kept_part(rates.weight_decay, n_slow)
+            for weights in self._decaying:
+                weights *= kept
+        self._take_steps(rates.step)
+        if n_slow and self.step.adaptive:
+            self._follow(averaging_rate(self.n_updates, n_slow, rates.span))
+
+    def _take_steps(self, eta):
+        """Turn the packed directions into steps, and take them."""
+        factor = self.step.in_place(self._direction, self._moments, self.n_steps)
+        for buffers, sizes in zip(self._directions, self._step_sizes(eta), strict=True):
+            for name, step in buffers.items():
+                step *= factor * sizes.get(name, eta)
+        self._moved += self._direction
+
+    def _follow(self, rate):
+        """Let each average weight follow the one that learns."""
+        gap = np.subtract(self._packed[: self._gap.size], self._averages, out=self._gap)
+        gap *= rate
+        self._averages += gap
+
+    def is_finite(self):
+        """Whether every number that the next update changes is finite."""
+        return bool(np.isfinite(self._packed).all())
+
+
+FORWARD = ("basal_weights", "basal_intercepts")

@@ -1,0 +1,58 @@
+"""What a trained network holds for given rows, without training it."""
+
+from ._forward import forward_with_slopes
+from ._readout import scores
+
+
+def with_derived(plan, arrays):
+    """Arrays of each hidden layer and of the readout, with those that follow from them."""
+    derived = getattr(plan.rule, "derived", lambda layer: {})
+    hidden = [layer | derived(layer) for layer in arrays[:-1]]
+    return [*hidden, plan.readout.arrays([*hidden, arrays[-1]])]
+
+
+def rows_forward(plan, layers, x):
+    """Cells of each hidden layer after the forward pass."""
+    return forward_with_slopes(layers[:-1], x.astype(plan.dtype, copy=False), plan.activation)
+
+
+def compartments(plan, layers, x, target, truth):
+    """Compartments that the rule shows, by name, of each hidden layer.
+
+    Parameters
+    ----------
+    plan : Plan
+    layers : list of dict
+        As `with_derived` gives them.
+    x : (N, m) array or sparse matrix
+    target, truth : (N, n) arrays or None
+        None for what can be said without them: the currents along wires that start at outputs.
+    """
+    held = rows_forward(plan, layers, x)
+    wires = [wire.into for wire in plan.rule.wires]
+    shown = getattr(plan.rule, "shown", None) or ("basal", "output", *wires, "teaching")
+    if target is None:
+        for layer, cells in zip(layers[:-1], held, strict=True):
+            for wire in plan.rule.wires:
+                if wire.source in cells:
+                    cells[wire.into] = cells[wire.source] @ layer[wire.through].T
+    else:
+        read = scores(layers[-1], held[-1]["output"])
+        error, _ = plan.readout.error(read, truth, truth[:, 0] * 0 + 1 / len(truth))
+        held = plan.rule.perceive(layers, held, target, error)
+    return [{name: cells[name] for name in shown if name in cells} for cells in held]
+
+
+def backpropagated(plan, layers, x, target, truth):
+    """Backpropagation's signal to each hidden layer, before the slope, for comparison only.
+
+    W_out^T (y - yhat) at the top, and W^T (f' times that of the layer above) below.
+    """
+    held = rows_forward(plan, layers, x)
+    read = scores(layers[-1], held[-1]["output"])
+    signal, _ = plan.readout.error(read, truth, truth[:, 0] * 0 + 1 / len(truth))
+    above, signals = layers[-1]["readout_weights"], []
+    for layer, cells in zip(reversed(layers[:-1]), reversed(held), strict=True):
+        signals.insert(0, signal @ above)
+        signal, above = cells["slope"] * signals[0], layer["basal_weights"]
+    return signals

@@ -1,0 +1,146 @@
+"""The state that a network starts with, from its first batch."""
+
+import math
+
+import numpy as np
+from scipy.sparse import issparse
+from scipy.special import logit
+
+from ..rules._gain import largest_gain
+from ._check import check_run, check_started
+from ._forward import forward, hidden_output
+from ._network import State
+
+ENOUGH_ROWS = 10  # from which a batch tells the largest eigenvalue of its activity
+LEAST_SPREAD = 0.01  # part of the gain that the differences between rows are taken to have
+LINEAR_START = 0.01  # part of the gain at which linear neurons start to learn row by row
+SMALLEST = 1000  # size of features, in least normal numbers; weights are about one over it
+RAREST = 0.001  # least probability that a label starts with
+
+
+def start(plan, batch, rng, frequencies=None):
+    """State near the equilibrium of the gain control.
+
+    Parameters
+    ----------
+    plan : Plan
+    batch : Batch
+        The first batch.
+    rng : Generator
+    frequencies : (n,) array or None
+        How often each label comes, where that is known: the readout starts with it.
+
+    Returns
+    -------
+    State
+        Whose arrays are in float64.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a rule that does not keep to its protocol, which a dry run on the first rows tells.
+    """
+    n_targets = plan.layer_sizes[-1]
+    layers, scales, x = [], [], batch.x
+    for n_neurons in plan.layer_sizes[1:-1]:
+        size, active = input_statistics(x, batch.share)
+        _check_size(size, np.finfo(plan.dtype))
+        layers.append(_forward_arrays(plan, n_neurons, x, batch.share, size or 1.0, rng))
+        scales.append({"input_size": size, "active_inputs": active, "drive_power": 0.0})
+        x = _next_inputs(layers[-1], x, batch.share, plan.activation)
+    intercepts = np.zeros(n_targets)
+    if frequencies is not None:
+        intercepts = _log_odds(frequencies, plan.readout.activation)
+    top = {
+        "readout_weights": np.zeros((n_targets, plan.layer_sizes[-2])),
+        "readout_intercepts": intercepts,
+    }
+    layers = _with_rule(plan, layers, top, batch, rng)
+    top = {name: top[name] for name in plan.readout.synapses}
+    state = State([*layers, top], None, [], scales, 0, 0)
+    check_run(plan, state, batch)
+    return state
+
+
+def _with_rule(plan, layers, top, batch, rng):
+    """Hidden layers with the arrays that the rule starts with, once these are as declared."""
+    started = list(plan.rule.start(rng, [*layers, top], batch))
+    if len(started) != len(layers):
+        raise ValueError(
+            f"rule {type(plan.rule).__name__}: start yields arrays for {len(started)} hidden "
+            f"layers, and there are {len(layers)}."
+        )
+    layers = [layer | own for layer, own in zip(layers, started, strict=True)]
+    check_started(plan, layers)
+    return layers
+
+
+def _forward_arrays(plan, n_neurons, x, share, size, rng):
+    """Random W1 of a layer, scaled so that the largest eigenvalue of mean z z^T is one.
+
+    Where batches have too few rows to tell, it is the trace for features of unit size. Linear
+    neurons that learn from so few rows start smaller: what chance put into their weights hardly
+    fades where inputs hardly vary, and targets give them their directions.
+    """
+    n_inputs = x.shape[1]
+    layer = {
+        "basal_weights": rng.standard_normal((n_neurons, n_inputs)) / (math.sqrt(n_inputs) * size),
+        "basal_intercepts": np.zeros(n_neurons),
+        "mean_activity": np.zeros(n_neurons),
+    }
+    gain = float(n_neurons)
+    if plan.batch_size >= ENOUGH_ROWS:
+        z = hidden_output([layer], x, plan.activation)
+        centred = z - share @ z if plan.centered else z
+        # Where rows hardly differ, what is left of them without their mean is rounding.
+        gain = max(largest_gain(centred, share), LEAST_SPREAD * largest_gain(z, share)) or gain
+    elif plan.activation == "identity":
+        gain /= LINEAR_START
+    layer["basal_weights"] /= math.sqrt(gain)
+    if plan.centered:
+        layer["mean_activity"] = share @ hidden_output([layer], x, plan.activation)
+    return layer
+
+
+def _next_inputs(layer, x, share, activation):
+    """Output of a layer as the inputs that the next one starts with.
+
+    Where rows hardly differ, what is left of activity without its mean is rounding: it is taken to
+    be as large as the differences between rows would be at least.
+    """
+    (cells,) = forward([layer], x, activation)
+    size, fired = (input_statistics(cells[name], share)[0] for name in ("output", "fired"))
+    return cells["output"] * max(1.0, LEAST_SPREAD * fired / size if size else 1.0)
+
+
+def _check_size(scale, limits):
+    if scale and not SMALLEST * limits.tiny < scale < np.sqrt(limits.max):
+        raise ValueError(
+            f"X holds values too {'small' if scale < 1 else 'large'} to learn from, of root mean "
+            f"square {scale:.3g}: scale the features, for instance with StandardScaler."
+        )
+
+
+def input_statistics(x, share):
+    """Size of the features in a batch, and how many of them are active at a time.
+
+    The root of the mean square x, and (mean |x|_1)^2 / mean |x|_2^2, which is m for features of one
+    size and the number of non-zeros for sparse ones (1 where all are zero).
+    """
+    magnitude = abs(x).astype(np.float64)
+    largest = magnitude.max()
+    if largest == 0:
+        return 0.0, 1.0
+    magnitude = magnitude / largest
+    square = magnitude.multiply(magnitude) if issparse(x) else magnitude**2
+    sums, squares = (np.asarray(part.sum(axis=1)).ravel() for part in (magnitude, square))
+    share = share * (sums > 0)
+    share = share / share.sum()
+    first, second = float(share @ sums), float(share @ squares)
+    return float(largest) * math.sqrt(second / x.shape[1]), first**2 / second
+
+
+def _log_odds(frequencies, activation):
+    """Scores that a softmax or a logistic turns into these frequencies (n,), kept off 0 and 1."""
+    chances = np.clip(frequencies, RAREST, 1 - RAREST)
+    return logit(chances) if activation == "logistic" else np.log(chances)

@@ -1,0 +1,151 @@
+"""What a learning rule is: its kinds of synapses, the wires that they lie on, and two functions.
+
+`perceive` gathers what every compartment of every hidden layer holds for the rows of a batch.
+`changes` turns what one layer holds into the directions in which that layer's synapses move. All
+else (forward pass, readout, size of steps, decay, averages) is the same for every rule.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sklearn.base import BaseEstimator
+
+Arrays = dict[str, Any]  # arrays of one layer by name
+Cells = dict[str, Any]  # what each compartment of one layer holds, (B, cells), by name
+
+
+class Synapse(NamedTuple):
+    """One kind of synapse, declared once.
+
+    Attributes
+    ----------
+    axes : tuple of str
+        The cells along each axis of its array: "neuron", "input", "target", "interneuron", "above"
+        (the neurons of the next layer, or the outputs).
+    sees : frozenset of str
+        The compartments that its update may read, each at the cells that the synapse joins. A
+        kind that sees nothing is never changed.
+    rate : str, float or None
+        A rule's parameter that holds the rate at which it moves; a number for a rate that never
+        falls; None for the steps that basal synapses take.
+    trace : bool
+        Whether it is a running quantity of a synapse and not its weight.
+    """
+
+    axes: tuple[str, ...]
+    sees: frozenset[str] = frozenset()
+    rate: str | float | None = None
+    trace: bool = False
+
+
+class Wire(NamedTuple):
+    """A current: ``cells[into] == cells[source] @ layer[through].T``, in each layer by itself."""
+
+    into: str
+    through: str
+    source: str
+
+
+#: What every hidden layer has, whatever teaches it.
+FORWARD_SYNAPSES = {
+    "basal_weights": Synapse(("neuron", "input"), frozenset({"input", "slope", "teaching"})),
+    "basal_intercepts": Synapse(("neuron",), frozenset({"slope", "teaching"})),
+    "mean_activity": Synapse(("neuron",), frozenset({"fired"}), rate="centering_rate"),
+}
+
+
+class Rule(BaseEstimator):
+    """Base class of learning rules; a rule of one's own overrides what it needs.
+
+    Parameters of a rule are those of its constructor, with ``get_params`` and ``set_params`` as
+    scikit-learn has them, so that ``rule__name`` works in a grid.
+
+    Attributes
+    ----------
+    synapses : mapping of str to Synapse
+        Kinds of synapses of a hidden layer beside the forward ones.
+    wires : tuple of Wire
+        The currents that `perceive` makes.
+    shaping : tuple of str
+        Parameters that may not change once training began.
+    tied : tuple of str
+        Names of derived arrays that ``layers_`` shows beside the rule's own.
+    shown : tuple of str or None
+        Compartments that ``compartments`` of an estimator shows; None for the basal current, the
+        output, all currents and the teaching signal.
+    """
+
+    synapses: Mapping[str, Synapse] = {}
+    wires: tuple[Wire, ...] = ()
+    shaping: tuple[str, ...] = ()
+    tied: tuple[str, ...] = ()
+    shown: tuple[str, ...] | None = None
+
+    def check(self) -> None:
+        """Raise TypeError or ValueError naming a parameter that is out of its range."""
+
+    def start(self, rng: Any, layers: Sequence[Arrays], batch: Any) -> Iterator[Arrays]:
+        """Yield the rule's arrays of each hidden layer, the lowest first.
+
+        Parameters
+        ----------
+        rng : Generator
+        layers : sequence of dict
+            Forward arrays of each hidden layer, and of the readout last.
+        batch : Batch
+            The first batch: ``x`` (B, m), ``target`` (B, n), ``truth`` (B, n), ``share`` (B,).
+        """
+        return ({} for _ in layers[:-1])
+
+    def derived(self, layer: Arrays) -> Arrays:
+        """Arrays that follow from the layer's own, for wires and for ``layers_``."""
+        return {}
+
+    def perceive(
+        self, layers: Sequence[Arrays], forward: Sequence[Cells], target: Any, error: Any
+    ) -> list[Cells]:
+        """What each compartment of each hidden layer holds, one dict a layer.
+
+        Parameters
+        ----------
+        layers : sequence of dict
+            Arrays of each hidden layer (those of `derived` too), and of the readout last.
+        forward : sequence of dict
+            Of each hidden layer ``input`` (B, m), ``basal``, ``fired`` = f(basal), ``slope`` =
+            f'(basal), ``output``, all (B, k); the output is ``fired`` less its mean.
+        target : (B, n) array
+            Targets as they reach the apical dendrites.
+        error : (B, n) array
+            Truth less prediction at the readout.
+
+        Returns
+        -------
+        list of dict
+            The dicts of ``forward`` with more entries; ``teaching`` (B, k) is the one that a rule
+            has to give.
+        """
+        raise NotImplementedError
+
+    def changes(self, layer: Arrays, cells: Cells, share: Any) -> Arrays:
+        """Directions of the rule's own synapses in one layer, by name; a pure function.
+
+        Basal synapses move by ``slope * teaching`` times input, whatever the rule, unless it gives
+        directions of its own for them.
+
+        Parameters
+        ----------
+        layer : dict
+            Arrays of the layer.
+        cells : dict
+            What `perceive` found in this layer, and besides ``gate``, the part of each row in
+            plasticity, (B, 1) or None for equal parts; ``drive``, slope times teaching, which times
+            gate and input moves the basal synapses; and ``drive_above`` (B, cells above), which
+            times the output moves the synapses from this layer's neurons to the cells above.
+        share : (B,) array
+            Each row's part in averages; sums to one.
+        """
+        return {}
+
+    def gains(self, layer: Arrays, output: Any, share: Any) -> Any:
+        """Eigenvalues of mean z z^T that the rule holds in check, largest first; here none."""
+        return output[0, :0]

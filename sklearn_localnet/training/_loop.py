@@ -1,0 +1,138 @@
+"""The training loop: batches in, one record an epoch out, and when to stop."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ..network._forward import forward
+from ..network._network import Batch
+from ..network._start import ENOUGH_ROWS
+
+GAIN_ROWS = 200  # rows whose activity tells the gains at the end of an epoch
+BLOCK_ROWS = 256  # rows taken from the table at a time where they are learnt one by one
+
+
+class DivergenceError(ArithmeticError):
+    """Training produced weights that are not finite; the estimator is as it was before."""
+
+
+class Record(NamedTuple):
+    """What one epoch left behind."""
+
+    loss: float
+    gains: list[np.ndarray]  # of each hidden layer
+    validation_score: float | None
+
+
+class Trainer:
+    """Feeds batches to an engine, and knows how far it has come.
+
+    Parameters
+    ----------
+    feed : Feed
+    schedule : Schedule
+    engine : Reference
+    n_seen : int
+        Samples seen before, t of the decay of rates.
+    """
+
+    def __init__(self, feed, schedule, engine, n_seen):
+        self.feed, self.schedule, self.engine, self.n_seen = feed, schedule, engine, n_seen
+
+    def sweep(self):
+        """One pass over the rows in the order of the feed; the mean loss."""
+        by_rows = self.engine.by_rows
+        total = weight = 0.0
+        for batch in self.feed.batches(BLOCK_ROWS if by_rows else self.engine.plan.batch_size):
+            total += (self._learn_rows if by_rows else self._learn)(batch) * batch.weight
+            weight += batch.weight
+        self._check_weights()
+        return total / weight if weight else 0.0
+
+    def _learn(self, batch):
+        engine, n_rows = self.engine, len(batch.target)
+        if engine.step.adaptive and 0 < self.n_seen < ENOUGH_ROWS:
+            engine.widen(batch.x, batch.share, n_rows / (self.n_seen + n_rows))
+        # The rows of a table weigh as much in one batch as in another, however few are left for it.
+        size = n_rows if self.schedule.n_rows is None else engine.plan.batch_size
+        loss = engine.learn(batch, self.schedule.rates(self.n_seen, engine.n_updates, size))
+        self.n_seen += n_rows
+        if not math.isfinite(loss):
+            self._diverged()
+        return loss
+
+    def _learn_rows(self, batch):
+        """Learn a batch row by row; rows without weight are passed over."""
+        if not batch.share.all():
+            held = np.flatnonzero(batch.share)
+            batch = Batch(*(array[held] for array in batch[:4]), batch.weight)
+        seen = self.n_seen + np.arange(len(batch.share))
+        losses = self.engine.learn(batch, self.schedule.rates(seen, self.engine.n_updates, 1))
+        finite = np.isfinite(losses)
+        self.n_seen += len(losses) if finite.all() else int(np.argmin(finite)) + 1
+        if not finite.all():
+            self._diverged()
+        return float(batch.share @ losses)
+
+    def gains(self):
+        """Eigenvalues of mean z z^T that the rule holds in check, from the last rows of the sweep.
+
+        Where the last batch was too small to tell, these rows are shown to the network once more.
+        """
+        engine, n_rows = self.engine, self.feed.n_rows
+        outputs, share = engine.recent
+        if len(share) < min(GAIN_ROWS, n_rows):
+            batch = self.feed.batch(slice(max(0, n_rows - GAIN_ROWS), n_rows))
+            held = forward(engine.labile[:-1], batch.x, engine.plan.activation)
+            outputs, share = [cells["output"] for cells in held], batch.share
+        return engine.gains(outputs, share)
+
+    def _check_weights(self):
+        if not self.engine.is_finite():
+            self._diverged()
+
+    def _diverged(self):
+        blown = ", ".join(self.engine.not_finite()) or "the loss"
+        raise DivergenceError(
+            f"Training diverged: {blown} stopped being finite by sample {self.n_seen}. Lower "
+            "learning_rate_init (or the rates of the rule), or scale the features and targets, for "
+            "instance with StandardScaler."
+        )
+
+
+def shuffled(feed, rows, shuffle, rng):
+    """Let the feed go through ``rows`` (an index array; None for all), in a new order if asked."""
+    if shuffle:
+        rows = np.arange(feed.X.shape[0]) if rows is None else rows
+        rng.shuffle(rows)
+    feed.follow(rows)
+    return rows
+
+
+def epochs(trainer, rows, shuffle, rng, score=None):
+    """Yield a Record for each pass over the rows of the feed, the first in its order as it is.
+
+    The index array ``rows`` is shuffled in place before each later pass. ``score(weights)`` gives
+    the validation score.
+    """
+    while True:
+        loss = trainer.sweep()
+        validation_score = None if score is None else score(trainer.engine.state.weights)
+        yield Record(loss, trainer.gains(), validation_score)
+        rows = shuffled(trainer.feed, rows, shuffle, rng)
+
+
+class Patience:
+    """Stops training once ``n_iter_no_change`` epochs in a row brought no gain above ``tol``."""
+
+    def __init__(self, tol, n_iter_no_change, best=-np.inf):
+        self.tol, self.n_iter_no_change = tol, n_iter_no_change
+        self.best, self.waited, self.improved = best, 0, False
+
+    def exhausted(self, merit):
+        """Take in an epoch's merit (a score, or minus the loss); whether to stop."""
+        self.waited = 0 if merit >= self.best + self.tol else self.waited + 1
+        self.improved = merit > self.best
+        self.best = max(self.best, merit)
+        return self.waited > self.n_iter_no_change

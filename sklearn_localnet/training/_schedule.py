@@ -1,0 +1,45 @@
+"""Rates over time."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..network._steps import Rates
+
+TABLE_SPAN, STREAM_SPAN = 1000, 30  # updates that weights average over: a stream may drift
+
+
+class Schedule(NamedTuple):
+    """Rates over time, from the estimator's parameters."""
+
+    learning_rate_init: float
+    centering_rate: float
+    decay_samples: float | None  # t_0; None keeps rates constant
+    alpha: float  # of one row
+    adaptive: bool
+    decay_rows: int  # up to which the decay of weights is as strong as alpha says
+    n_rows: int | None  # of the table; None for a stream, whose rows are those it has had
+
+    def rates(self, n_seen, n_updates, size):
+        """Rates of an update by ``size`` rows after ``n_seen`` samples in ``n_updates`` updates.
+
+        Beside adaptive steps the mean activity is averaged over all updates until there are enough
+        of them for its rate, as the moments of the adaptive step are. A large table needs less
+        decay of weights: from ``decay_rows`` on, the decay falls as one over the number of rows.
+        """
+        divisor = 1.0 if self.decay_samples is None else 1.0 + n_seen / self.decay_samples
+        eta = self.learning_rate_init / divisor
+        centering = self.centering_rate / divisor
+        if self.adaptive and centering:
+            centering = max(centering, 1 / (n_updates + 2))
+        return Rates(
+            step=eta,
+            divisor=divisor,
+            centering=centering,
+            weight_decay=self.alpha * eta * size * self._need_of_decay(n_seen),
+            span=STREAM_SPAN if self.n_rows is None else TABLE_SPAN,
+        )
+
+    def _need_of_decay(self, n_seen):
+        n_rows = n_seen if self.n_rows is None else self.n_rows
+        return self.decay_rows / np.maximum(n_rows, self.decay_rows)
