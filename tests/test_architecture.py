@@ -36,6 +36,7 @@ FLOW = [
     "training._feed",
     "training._schedule",
     "training._loop",
+    "training._settle",
     "export._mlp",
     "estimators._validation",
     "estimators._targets",
@@ -185,7 +186,7 @@ def test_every_parameter_of_the_contract_is_there():
 def test_both_estimators_share_their_defaults():
     classifier, regressor = defaults(LocalRuleClassifier), defaults(LocalRuleRegressor)
     different = {name for name in regressor if regressor[name] != classifier[name]}
-    assert different == {"readout", "modulation", "learning_rate_init", "alpha", "epsilon"}
+    assert different == {"readout", "modulation", "learning_rate_init", "alpha"}
 
 
 @pytest.mark.parametrize("cls", [LocalRuleClassifier, LocalRuleRegressor, Microcircuit])

@@ -253,7 +253,7 @@ def test_a_layer_without_the_circuits_arrays_is_refused(other, iris):
 def test_curves_hold_loss_score_and_gains(iris, plt):
     model = LocalRuleClassifier(5, early_stopping=True, max_iter=7, random_state=0).fit(*iris)
     display = TrainingCurveDisplay.from_estimator(model, name="a")
-    assert [len(lines) for lines in display.lines_.values()] == [1, 1, 3]
+    assert [len(lines) for lines in display.lines_.values()] == [1, 1, 5]
     assert_array_equal(display.lines_.loss[0].get_xdata(), np.arange(1, model.n_iter_ + 1))
     assert_array_equal(display.lines_.loss[0].get_ydata(), model.loss_curve_)
     assert_array_equal(display.lines_.validation_score[0].get_ydata(), model.validation_scores_)

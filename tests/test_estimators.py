@@ -109,7 +109,7 @@ def test_learns_a_regression(sizes):
         {"centering_rate": None},
         {"fit_intercept": False},
         {"standardize_targets": False},
-        {"solver": "sgd", "learning_rate_init": 0.05, "alpha": 0.0},
+        {"solver": "sgd", "learning_rate_init": 0.1, "alpha": 0.0, "max_iter": 60},
         {"dtype": "float64"},
         {"batch_size": 20, "max_iter": 10},
     ],
@@ -1001,7 +1001,7 @@ def test_estimators_never_share_a_rule_that_came_from_a_name(iris):
 class Short(LocalRuleClassifier):
     """A subclass with two parameters, the rest as they are."""
 
-    def __init__(self, hidden_layer_sizes=10, max_iter=5):
+    def __init__(self, hidden_layer_sizes=10, max_iter=20):
         super().__init__(hidden_layer_sizes, max_iter=max_iter, random_state=0)
 
 
@@ -1034,7 +1034,7 @@ def shuffled_halves(data):
 
 
 def test_a_short_subclass_learns_as_its_parent_does(iris):
-    parent = LocalRuleClassifier(10, max_iter=5, random_state=0)
+    parent = LocalRuleClassifier(10, max_iter=20, random_state=0)
     assert_same_state(Short().fit(*iris), parent.fit(*iris))
 
 

@@ -28,6 +28,7 @@ from ..rules import Rule, make_rule
 from ..training._feed import Feed
 from ..training._loop import Patience, Trainer, epochs, shuffled
 from ..training._schedule import Schedule
+from ..training._settle import settle_readout
 from ._callbacks import CallbackSupportMixin, with_callbacks
 from ._fitted import FittedNetwork
 from ._targets import TargetStatistics
@@ -42,6 +43,7 @@ from ._validation import (
 )
 
 AUTO_BATCH = 200
+EPOCHS_TO_HALF = 40  # after which rates are half of what they were, where they fall by themselves
 SMALL_LAYER = 8_000  # weights up to which float64 costs hardly more than the calls themselves
 SITE = "https://sklearn-localnet.readthedocs.io/page"  # "page" leads to the default version
 ENCODED_NUMBERS = 4_000_000  # numbers of target columns held at a time
@@ -63,7 +65,7 @@ class LocalRuleEstimator(
     alpha: float = 0.4
     batch_size: int | Literal["auto"] = "auto"
     learning_rate_init: float = 4e-3
-    learning_rate_decay: float | None = None
+    learning_rate_decay: float | Literal["auto"] | None = "auto"
     modulation: Literal["plateau", "surprise"] | None = None
     centering_rate: float | None = 0.01
     fit_intercept: bool = True
@@ -72,7 +74,7 @@ class LocalRuleEstimator(
     dtype: Literal["auto", "float32", "float64"] = "auto"
     max_iter: int = 100
     tol: float = 1e-4
-    n_iter_no_change: int = 10
+    n_iter_no_change: int = 20
     early_stopping: bool = False
     validation_fraction: float = 0.1
     shuffle: bool = True
@@ -188,9 +190,11 @@ class LocalRuleEstimator(
         hook = {"estimator": listener, "X": X, "y": y, "metadata": {"sample_weight": weights}}
         task.call_on_fit_task_begin(**hook)
         with np.errstate(all="ignore"):
-            trainer = self._trainer(plan, feed, seed, X.shape[0])
+            trainer = self._trainer(plan, feed, seed, feed.n_rows)
             records = epochs(trainer, rows, self.shuffle, rng, score)
             notice = self._run(trainer, records, task, hook)
+            if plan.readout.settles and trainer.engine.step.adaptive:
+                self._settle(plan, feed)
         task.call_on_fit_task_end(**hook, reconstruction_attributes=self._snapshot)
         return notice
 
@@ -205,25 +209,34 @@ class LocalRuleEstimator(
                 record = next(records)
                 self._adopt(trainer)
                 stop = patience.exhausted(self._note(record))
-                if self.early_stopping and patience.improved:
+                if patience.improved:
                     best = copy.deepcopy(trainer.engine.state.weights)
                 if stop and self.verbose:
                     self._announce_stop()
                 stop |= epoch.call_on_fit_task_end(**hook, reconstruction_attributes=self._snapshot)
                 if stop:
                     return None
-            return (
-                f"Stopped after max_iter={self.max_iter} epochs while the "
-                f"{'validation score' if self.early_stopping else 'loss'} was still improving.",
-                ConvergenceWarning,
-            )
+            return self._cut_short() if patience.still_gaining else None
         except KeyboardInterrupt:
             self._adopt(trainer)
+            best = best if self.early_stopping else None
             return ("Training interrupted by the user; the model is as it was then.", UserWarning)
         finally:
-            if best is not None:
+            if best is not None and (self.early_stopping or patience.fell_back):
                 self._set_weights(trainer.engine.plan, best)
                 self._memory["labile"] = _traces(trainer.engine)
+
+    def _cut_short(self):
+        """The warning that more epochs would have helped."""
+        kind = "validation score" if self.early_stopping else "loss"
+        message = f"Stopped after max_iter={self.max_iter} epochs while the {kind} was still "
+        return message + "improving by more than tol an epoch.", ConvergenceWarning
+
+    def _settle(self, plan, feed):
+        """Let the readout learn on while the hidden layers stand still."""
+        weights = [*self.layers_, self._readout_arrays()]
+        weights[-1] = settle_readout(weights, feed, plan.activation)
+        self._set_weights(plan, weights)
 
     def _note(self, record):
         """Write an epoch's record to the fitted attributes; its merit for stopping."""
@@ -418,13 +431,15 @@ class LocalRuleEstimator(
 
     def _trainer(self, plan, feed, seed, n_rows=None):
         """Set up training on a table of ``n_rows``, or on a stream where these are not known."""
+        decay = self.learning_rate_decay
+        if decay == "auto":
+            decay = None if n_rows is None else EPOCHS_TO_HALF * n_rows
         schedule = Schedule(
             self.learning_rate_init,
             self.centering_rate or 0.0,
-            self.learning_rate_decay,
+            decay,
             self.alpha / AUTO_BATCH,
             self.solver == "adam",
-            self._decay_rows,
             n_rows,
         )
         if hasattr(self, "layers_"):
@@ -439,11 +454,7 @@ class LocalRuleEstimator(
 
     def _state(self, plan):
         """The state of training that the fitted attributes and the memory hold."""
-        readout = {
-            "readout_weights": self.readout_weights_,
-            "readout_intercepts": self.readout_intercepts_,
-        }
-        fitted, memory = [*self.layers_, readout], self._memory
+        fitted, memory = [*self.layers_, self._readout_arrays()], self._memory
         labile = [
             _with_traces(held | own, kinds)
             for held, own, kinds in zip(fitted, memory["labile"], plan.synapses, strict=True)

@@ -46,15 +46,17 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
     alpha : float, default=0.4
         Weight decay of basal and readout synapses, decoupled from the step: each update takes away
         the part ``alpha * learning_rate * batch_size / 200`` ("auto" counts as 200; a batch of a
-        stream as the rows it has). From 5,000 rows on (of the table, or of the stream so
+        stream as the rows it has). From 15,000 rows on (of the table, or of the stream so
         far) it falls as one over their number. After 64 updates, four are taken at every fourth.
     batch_size : int or "auto", default="auto"
         Rows that an update averages over; 1 is the paper's online rule, "auto" is 200 or as many
         as there are.
     learning_rate_init : float, default=0.004
         eta_1 of the basal synapses, and the rate of a delta-rule readout.
-    learning_rate_decay : float or None, default=None
+    learning_rate_decay : float, "auto" or None, default="auto"
         t_0 in samples: every rate is divided by 1 + t / t_0 after t samples; None keeps them.
+        "auto" is 40 epochs of the table in ``fit``, and None in ``partial_fit``: a stream may
+        drift.
     modulation : {"plateau", "surprise"} or None, default="plateau"
         Broadcast gate on the plasticity of each row, one on average over a batch. "plateau": by how
         much the size of the row's teaching signal exceeds 0.35 of the batch's mean, and zero
@@ -81,8 +83,9 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         Most epochs that ``fit`` takes.
     tol : float, default=1e-4
         Gain in loss (in score with ``early_stopping``) that counts as progress.
-    n_iter_no_change : int, default=10
-        Epochs without progress after which ``fit`` stops.
+    n_iter_no_change : int, default=20
+        Epochs without progress after which ``fit`` stops. Where the loss has risen by more than a
+        tenth by then, the weights of the best epoch are kept.
     early_stopping : bool, default=False
         Whether to hold rows out, stop by their score and keep the weights that scored best.
     validation_fraction : float in (0, 1), default=0.1
@@ -176,7 +179,6 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
     class_weight: dict | list[dict] | Literal["balanced"] | None = None
 
     _readouts = ("softmax", "hebbian")
-    _decay_rows = 5_000
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

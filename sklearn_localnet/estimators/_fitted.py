@@ -110,11 +110,13 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def _scores(self, X):
         """Scores (N, n) of the readout."""
-        arrays = {
+        return scores(self._readout_arrays(), self._output(X))
+
+    def _readout_arrays(self):
+        return {
             "readout_weights": self.readout_weights_,
             "readout_intercepts": self.readout_intercepts_,
         }
-        return scores(arrays, self._output(X))
 
     def _by_chunks(self, function, X, rows=None):
         """``function`` of the rows of X, a bounded number of rows at a time."""

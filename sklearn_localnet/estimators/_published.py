@@ -35,8 +35,8 @@ def published(**changes: Any) -> dict[str, Any]:
     >>> from sklearn_localnet import LocalRuleRegressor, published
     >>> X, _ = load_iris(return_X_y=True)
     >>> X = X - X.mean(axis=0)
-    >>> parameters = published(hidden_layer_sizes=2, apical_rate=0.01, random_state=0)
-    >>> network = LocalRuleRegressor(**parameters)
+    >>> rates = {"apical_rate": 0.01, "interneuron_rate": 0.01}
+    >>> network = LocalRuleRegressor(**published(hidden_layer_sizes=2, random_state=0, **rates))
     >>> for _ in range(40):
     ...     network = network.partial_fit(X[:, :3], X[:, 3])
     >>> bool(network.score(X[:, :3], X[:, 3]) > 0.9)
@@ -55,6 +55,7 @@ def published(**changes: Any) -> dict[str, Any]:
         "solver": "sgd",
         "alpha": 0.0,
         "batch_size": 1,
+        "learning_rate_decay": None,
         "modulation": None,
         "centering_rate": None,
         "fit_intercept": False,

@@ -37,18 +37,20 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         size of its input, and averages: the fitted weights are a moving average over the last fifth
         of all updates, at most 1,000 (30 in a stream, which may drift). "sgd" takes the plain step
         of Eqs. (5) to (9).
-    alpha : float, default=1.0
+    alpha : float, default=0.1
         Weight decay of basal and readout synapses, decoupled from the step: each update takes away
         the part ``alpha * learning_rate * batch_size / 200`` ("auto" counts as 200; a batch of a
-        stream as the rows it has). From 1,000 rows on (of the table, or of the stream so
+        stream as the rows it has). From 15,000 rows on (of the table, or of the stream so
         far) it falls as one over their number. After 64 updates, four are taken at every fourth.
     batch_size : int or "auto", default="auto"
         Rows that an update averages over; 1 is the paper's online rule, "auto" is 200 or as many
         as there are.
-    learning_rate_init : float, default=0.002
+    learning_rate_init : float, default=0.003
         eta_1 of the basal synapses, and the rate of a delta-rule readout.
-    learning_rate_decay : float or None, default=None
+    learning_rate_decay : float, "auto" or None, default="auto"
         t_0 in samples: every rate is divided by 1 + t / t_0 after t samples; None keeps them.
+        "auto" is 40 epochs of the table in ``fit``, and None in ``partial_fit``: a stream may
+        drift.
     modulation : {"plateau", "surprise"} or None, default=None
         Broadcast gate on the plasticity of each row, one on average over a batch. "plateau": by how
         much the size of the row's teaching signal exceeds 0.35 of the batch's mean, and zero
@@ -60,7 +62,8 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
     fit_intercept : bool, default=True
         Whether the hidden layers have a constant input.
     readout : {"linear", "hebbian"}, default="linear"
-        "linear" learns by the delta rule;
+        "linear" learns by the delta rule, and beside adaptive steps goes on at the end of ``fit``
+        while the hidden layers stand still;
         "hebbian" reads with W2, the apical synapses of the last layer, as Eq. (6) makes them.
     standardize_targets : bool, default=True
         Whether to centre and scale the target columns before they reach
@@ -73,8 +76,9 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         Most epochs that ``fit`` takes.
     tol : float, default=1e-4
         Gain in loss (in score with ``early_stopping``) that counts as progress.
-    n_iter_no_change : int, default=10
-        Epochs without progress after which ``fit`` stops.
+    n_iter_no_change : int, default=20
+        Epochs without progress after which ``fit`` stops. Where the loss has risen by more than a
+        tenth by then, the weights of the best epoch are kept.
     early_stopping : bool, default=False
         Whether to hold rows out, stop by their score and keep the weights that scored best.
     validation_fraction : float in (0, 1), default=0.1
@@ -89,7 +93,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         Draws the first weights, the order of rows and the rows held out.
     beta_1, beta_2 : float in [0, 1), default=0.5, 0.999
         Memory of the two moments of the adaptive step.
-    epsilon : float, default=0.01
+    epsilon : float, default=0.003
         Added to what the adaptive step divides by, where teaching signals and inputs have unit
         size: a synapse whose average product of the two is smaller than this takes smaller steps.
 
@@ -158,13 +162,11 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
     True
     """
 
-    alpha: float = 1.0
-    learning_rate_init: float = 2e-3
+    alpha: float = 0.1
+    learning_rate_init: float = 3e-3
     readout: Literal["linear", "hebbian"] = "linear"
-    epsilon: float = 0.01
 
     _readouts = ("linear", "hebbian")
-    _decay_rows = 1_000  # numbers tell more of a function than labels do
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

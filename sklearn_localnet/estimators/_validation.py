@@ -47,7 +47,7 @@ _SCALARS = {
     "batch_size": _COUNT,
 }
 _MAY_BE_NONE = {"learning_rate_decay", "centering_rate", "modulation"}
-_MAY_BE_NAMED = {"batch_size": "auto"}
+_MAY_BE_NAMED = {"batch_size": "auto", "learning_rate_decay": "auto"}
 _CHOICES = {
     "activation": tuple(ACTIVATIONS),
     "solver": ("adam", "sgd"),

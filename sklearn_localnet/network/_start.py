@@ -12,9 +12,10 @@ from ._forward import forward, hidden_output
 from ._network import State
 
 ENOUGH_ROWS = 10  # from which a batch tells the largest eigenvalue of its activity
-LEAST_SPREAD = 0.01  # part of the gain that the differences between rows are taken to have
+LEAST_SPREAD = 0.003  # part of the gain that the differences between rows are taken to have
 LINEAR_START = 0.01  # part of the gain at which linear neurons start to learn row by row
 SMALLEST = 1000  # size of features, in least normal numbers; weights are about one over it
+SAME_CURRENT = 1e-6  # part of the range of currents within which two are the same
 RAREST = 0.001  # least probability that a label starts with
 
 
@@ -76,11 +77,12 @@ def _with_rule(plan, layers, top, batch, rng):
 
 
 def _forward_arrays(plan, n_neurons, x, share, size, rng):
-    """Random W1 of a layer, scaled so that the largest eigenvalue of mean z z^T is one.
+    """Random W1 and thresholds of a layer, with one as the largest eigenvalue of mean z z^T.
 
-    Where batches have too few rows to tell, it is the trace for features of unit size. Linear
-    neurons that learn from so few rows start smaller: what chance put into their weights hardly
-    fades where inputs hardly vary, and targets give them their directions.
+    Where batches have too few rows to tell, it is the trace for features of unit size, and
+    thresholds are zero. Linear neurons that learn from so few rows start smaller: what chance put
+    into their weights hardly fades where inputs hardly vary, and targets give them their
+    directions.
     """
     n_inputs = x.shape[1]
     layer = {
@@ -90,16 +92,39 @@ def _forward_arrays(plan, n_neurons, x, share, size, rng):
     }
     gain = float(n_neurons)
     if plan.batch_size >= ENOUGH_ROWS:
+        # Where rows hardly differ, what is left of them without what they share is rounding.
+        least = LEAST_SPREAD * largest_gain(hidden_output([layer], x, plan.activation), share)
+        if plan.fit_intercept:
+            currents = x @ layer["basal_weights"].T
+            layer["basal_intercepts"] -= _thresholds(currents, share, rng.random(n_neurons))
         z = hidden_output([layer], x, plan.activation)
         centred = z - share @ z if plan.centered else z
-        # Where rows hardly differ, what is left of them without their mean is rounding.
-        gain = max(largest_gain(centred, share), LEAST_SPREAD * largest_gain(z, share)) or gain
+        gain = max(largest_gain(centred, share), least) or gain
     elif plan.activation == "identity":
         gain /= LINEAR_START
     layer["basal_weights"] /= math.sqrt(gain)
+    layer["basal_intercepts"] /= math.sqrt(gain)
     if plan.centered:
         layer["mean_activity"] = share @ hidden_output([layer], x, plan.activation)
     return layer
+
+
+def _thresholds(currents, share, parts):
+    """For each neuron a current (k,) that a part (k,) of the rows, by shares, does not exceed.
+
+    It lies between the currents of two rows, so that rounding does not decide on which side a row
+    is. Neither the order of rows matters, nor whether a row has a weight or is there repeatedly.
+    """
+    order = np.argsort(currents, axis=0, kind="stable")
+    ordered = np.take_along_axis(currents, order, axis=0)
+    below = np.cumsum(share[order], axis=0)
+    row = np.minimum((below < parts * below[-1]).sum(axis=0), len(share) - 1)
+    here = ordered[row, np.arange(len(row))]
+    apart = SAME_CURRENT * (ordered[-1] - ordered[0])
+    above = np.where(ordered > here + apart, ordered, np.inf).min(axis=0)
+    lower = np.where(ordered < here - apart, ordered, -np.inf).max(axis=0)
+    other = np.where(np.isfinite(above), above, np.where(np.isfinite(lower), lower, here))
+    return (here + other) / 2
 
 
 def _next_inputs(layer, x, share, activation):

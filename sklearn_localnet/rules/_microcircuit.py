@@ -13,7 +13,8 @@ from ._rule import Rule, Synapse, Wire
 
 TRACE_RATE = 0.1  # rho, the rate at which a trace of the gain update forgets
 MODES = ("tied", "decoupled", "target")
-COUNTS = ("n_targets", "n_hidden")
+COUNTS = ("auto", "n_targets", "n_hidden")
+LEAST_INTERNEURONS = 16  # of "auto", where there are as many neurons
 
 
 class Microcircuit(Rule):
@@ -30,17 +31,18 @@ class Microcircuit(Rule):
 
     Parameters
     ----------
-    apical_rate : float in (0, 1], default=0.003
+    apical_rate : float in (0, 1], default=0.001
         eta_2 of Eq. (6), an absolute rate.
-    interneuron_rate : float in (0, 1], default=0.006
+    interneuron_rate : float in (0, 1], default=0.002
         eta_q = eta / tau of Eqs. (7), (21) and (22), an absolute rate. Twice ``apical_rate``
         damps the two against each other.
-    gain_damping : float, default=0.6
+    gain_damping : float, default=0.4
         kappa, the part of the averaged gain update that inhibition feels at once; 0 is Eq. (7) as
         published. It does not move the fixed points.
-    n_interneurons : int, "n_targets" or "n_hidden", default="n_targets"
+    n_interneurons : int, "auto", "n_targets" or "n_hidden", default="auto"
         Interneurons of a layer: a number (at most as many as the layer has neurons are made), one
-        a target column, or as many as neurons, as in the paper.
+        a target column, or as many as neurons, as in the paper. "auto" is one a target column, but
+        16 at least and as many as neurons at most.
     interneurons : {"tied", "decoupled", "target"}, default="tied"
         "tied" holds R = Q^T, Eq. (7); "decoupled" learns R on its own, Eqs. (21) and (22);
         "target" drives one interneuron by each target column, dQ = z y^T - Q, without damping: a
@@ -75,10 +77,10 @@ class Microcircuit(Rule):
     def __init__(
         self,
         *,
-        apical_rate: float = 0.003,
-        interneuron_rate: float = 0.006,
-        gain_damping: float = 0.6,
-        n_interneurons: int | Literal["n_targets", "n_hidden"] = "n_targets",
+        apical_rate: float = 0.001,
+        interneuron_rate: float = 0.002,
+        gain_damping: float = 0.4,
+        n_interneurons: int | Literal["auto", "n_targets", "n_hidden"] = "auto",
         interneurons: Literal["tied", "decoupled", "target"] = "tied",
     ) -> None:
         self.apical_rate = apical_rate
@@ -149,6 +151,8 @@ class Microcircuit(Rule):
     def _count(self, k, n):
         if self.interneurons == "target" or self.n_interneurons == "n_targets":
             return n
+        if self.n_interneurons == "auto":
+            return min(k, max(n, LEAST_INTERNEURONS))
         return k if self.n_interneurons == "n_hidden" else min(k, int(self.n_interneurons))
 
     def _start_layer(self, rng, spread, k, n, count):

@@ -10,6 +10,7 @@ from ..network._network import Batch
 from ..network._start import ENOUGH_ROWS
 
 GAIN_ROWS = 200  # rows whose activity tells the gains at the end of an epoch
+RISE = 0.1  # of the least loss, from which on a loss that is larger has risen
 BLOCK_ROWS = 256  # rows taken from the table at a time where they are learnt one by one
 
 
@@ -124,15 +125,35 @@ def epochs(trainer, rows, shuffle, rng, score=None):
 
 
 class Patience:
-    """Stops training once ``n_iter_no_change`` epochs in a row brought no gain above ``tol``."""
+    """Stops training once ``n_iter_no_change`` epochs in a row brought no gain above ``tol``.
 
-    def __init__(self, tol, n_iter_no_change, best=-np.inf):
+    Attributes
+    ----------
+    improved : bool
+        Whether the epoch taken in last is the best so far.
+    """
+
+    def __init__(self, tol, n_iter_no_change):
         self.tol, self.n_iter_no_change = tol, n_iter_no_change
-        self.best, self.waited, self.improved = best, 0, False
+        self.best, self.waited, self.improved, self.merits = -np.inf, 0, False, []
 
     def exhausted(self, merit):
         """Take in an epoch's merit (a score, or minus the loss); whether to stop."""
         self.waited = 0 if merit >= self.best + self.tol else self.waited + 1
         self.improved = merit > self.best
         self.best = max(self.best, merit)
+        self.merits.append(merit)
         return self.waited > self.n_iter_no_change
+
+    @property
+    def still_gaining(self):
+        """Whether the last epochs gained more than ``tol`` each on average."""
+        span = self.n_iter_no_change
+        if len(self.merits) <= span:
+            return True
+        return self.merits[-1] - self.merits[-1 - int(span)] > span * self.tol
+
+    @property
+    def fell_back(self):
+        """Whether the last epoch is worse than the best by more than noise explains."""
+        return self.best - self.merits[-1] > RISE * abs(self.best) + self.tol

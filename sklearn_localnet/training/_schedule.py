@@ -6,6 +6,7 @@ import numpy as np
 
 from ..network._steps import Rates
 
+DECAY_ROWS = 15_000  # up to which weights decay as strongly as alpha says
 TABLE_SPAN, STREAM_SPAN = 1000, 30  # updates that weights average over: a stream may drift
 
 
@@ -17,7 +18,6 @@ class Schedule(NamedTuple):
     decay_samples: float | None  # t_0; None keeps rates constant
     alpha: float  # of one row
     adaptive: bool
-    decay_rows: int  # up to which the decay of weights is as strong as alpha says
     n_rows: int | None  # of the table; None for a stream, whose rows are those it has had
 
     def rates(self, n_seen, n_updates, size):
@@ -25,7 +25,7 @@ class Schedule(NamedTuple):
 
         Beside adaptive steps the mean activity is averaged over all updates until there are enough
         of them for its rate, as the moments of the adaptive step are. A large table needs less
-        decay of weights: from ``decay_rows`` on, the decay falls as one over the number of rows.
+        decay of weights: from `DECAY_ROWS` on, the decay falls as one over the number of rows.
         """
         divisor = 1.0 if self.decay_samples is None else 1.0 + n_seen / self.decay_samples
         eta = self.learning_rate_init / divisor
@@ -42,4 +42,4 @@ class Schedule(NamedTuple):
 
     def _need_of_decay(self, n_seen):
         n_rows = n_seen if self.n_rows is None else self.n_rows
-        return self.decay_rows / np.maximum(n_rows, self.decay_rows)
+        return DECAY_ROWS / np.maximum(n_rows, DECAY_ROWS)
