@@ -62,7 +62,7 @@ def make_batches(plan, n_batches=3, seed=0):
 
 def started(plan, batch, seed=1):
     """A state with no synapse at a special value."""
-    state = start(plan, batch, np.random.default_rng(seed))
+    state = start(plan, batch, np.random.default_rng(seed), enough=plan.batch_size > 1)
     rng = np.random.default_rng(seed + 1)
     labile = []
     for place, arrays in enumerate(state.labile):

@@ -512,6 +512,21 @@ def test_a_pickled_stream_goes_on_where_it_was(digits, sizes):
     )
 
 
+@pytest.mark.parametrize("sizes", [10, (10, 8)])
+def test_default_estimators_fed_row_by_row_learn_as_batches_of_one_do(iris, sizes):
+    X, y = iris
+    order = np.random.default_rng(0).permutation(150)
+    told, default = (
+        LocalRuleClassifier(sizes, batch_size=size, random_state=0) for size in (1, "auto")
+    )
+    for _ in range(3):
+        for row in order:
+            default.partial_fit(X[row : row + 1], y[row : row + 1], classes=[0, 1, 2])
+        told.partial_fit(X[order], y[order], classes=[0, 1, 2])
+    assert_same_state(default, told)
+    assert default.score(X, y) > 0.85
+
+
 @pytest.mark.parametrize("sizes", [30, (30, 20)])
 def test_one_row_at_a_time_learns(digits, sizes):
     X, y = digits

@@ -23,7 +23,7 @@ from ..network._blocks import Blocks
 from ..network._buffered import Buffered
 from ..network._network import State, make_plan
 from ..network._readout import make_readout
-from ..network._start import start
+from ..network._start import ENOUGH_ROWS, start
 from ..rules import Rule, make_rule
 from ..training._feed import Feed
 from ..training._loop import Patience, Trainer, epochs, shuffled
@@ -448,7 +448,9 @@ class LocalRuleEstimator(
             labels = self.standardize_targets and plan.readout.activation != "identity"
             frequencies = feed.statistics.mean if labels and n_rows is not None else None
             batch, rng = feed.first_batch(plan.batch_size), np.random.default_rng(seed)
-            state = start(plan, batch, rng, frequencies)
+            whole = n_rows is not None and plan.batch_size >= ENOUGH_ROWS
+            enough = whole or len(batch.share) >= ENOUGH_ROWS
+            state = start(plan, batch, rng, frequencies, enough)
         in_blocks = not feed.running and Blocks.serves(plan, schedule.rates(0, 0, 1))
         return Trainer(feed, schedule, (Blocks if in_blocks else Buffered)(plan, state), self.t_)
 

@@ -19,7 +19,7 @@ SAME_CURRENT = 1e-6  # part of the range of currents within which two are the sa
 RAREST = 0.001  # least probability that a label starts with
 
 
-def start(plan, batch, rng, frequencies=None):
+def start(plan, batch, rng, frequencies=None, enough=True):
     """State near the equilibrium of the gain control.
 
     Parameters
@@ -30,6 +30,9 @@ def start(plan, batch, rng, frequencies=None):
     rng : Generator
     frequencies : (n,) array or None
         How often each label comes, where that is known: the readout starts with it.
+    enough : bool
+        Whether the batch, however few rows it has, tells how strong activity is: for it is a whole
+        table, or has `ENOUGH_ROWS`.
 
     Returns
     -------
@@ -46,7 +49,7 @@ def start(plan, batch, rng, frequencies=None):
     for n_neurons in plan.layer_sizes[1:-1]:
         size, active = input_statistics(x, batch.share)
         _check_size(size, np.finfo(plan.dtype))
-        layers.append(_forward_arrays(plan, n_neurons, x, batch.share, size or 1.0, rng))
+        layers.append(_forward_arrays(plan, n_neurons, x, batch.share, size or 1.0, rng, enough))
         scales.append({"input_size": size, "active_inputs": active, "drive_power": 0.0})
         x = _next_inputs(layers[-1], x, batch.share, plan.activation)
     intercepts = np.zeros(n_targets)
@@ -76,7 +79,7 @@ def _with_rule(plan, layers, top, batch, rng):
     return layers
 
 
-def _forward_arrays(plan, n_neurons, x, share, size, rng):
+def _forward_arrays(plan, n_neurons, x, share, size, rng, enough):
     """Random W1 and thresholds of a layer, with one as the largest eigenvalue of mean z z^T.
 
     Where batches have too few rows to tell, it is the trace for features of unit size, and
@@ -91,7 +94,7 @@ def _forward_arrays(plan, n_neurons, x, share, size, rng):
         "mean_activity": np.zeros(n_neurons),
     }
     gain = float(n_neurons)
-    if plan.batch_size >= ENOUGH_ROWS:
+    if enough:
         # Where rows hardly differ, what is left of them without what they share is rounding.
         least = LEAST_SPREAD * largest_gain(hidden_output([layer], x, plan.activation), share)
         if plan.fit_intercept:
