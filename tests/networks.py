@@ -202,9 +202,10 @@ class Textbook:
             largest = min(rates.step, min(0.1, 1 / math.sqrt(p.shape[1])) / active)
         unit = size if adaptive else 1.0
         kept = (1 - rates.weight_decay) ** self.n_slow()
-        mean_of = lambda left, right: sum(  # noqa: E731
-            s[t] * np.outer(left[t], right[t]) for t in range(len(s))
-        )
+
+        def mean_of(left, right):
+            return sum(s[t] * np.outer(left[t], right[t]) for t in range(len(s)))
+
         dQ = mean_of(z, y if rule.interneurons == "target" else n) - Q
         dR = mean_of(n, z) - R
         eta_q = rule.interneuron_rate / rates.divisor

@@ -42,6 +42,7 @@ FLOW = [
     "estimators._targets",
     "estimators._callbacks",
     "estimators._fitted",
+    "estimators._learning",
     "estimators._base",
     "estimators._classifier",
     "estimators._regressor",

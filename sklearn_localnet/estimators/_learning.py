@@ -1,0 +1,160 @@
+"""Between an estimator's attributes and a network that learns: made of them, and kept in them."""
+
+import copy
+
+import numpy as np
+from sklearn.base import is_regressor
+from sklearn.utils import Bunch
+
+from ..network._blocks import Blocks
+from ..network._buffered import Buffered
+from ..network._network import State, make_plan
+from ..network._readout import make_readout
+from ..network._start import ENOUGH_ROWS, start
+from ..rules import make_rule
+from ..training._feed import Feed
+from ..training._loop import Trainer
+from ..training._schedule import Schedule
+from ..training._settle import settle_readout
+from ._fitted import FittedNetwork
+from ._targets import TargetStatistics
+
+AUTO_BATCH = 200
+EPOCHS_TO_HALF = 40  # after which rates are half of what they were, where they fall by themselves
+SMALL_LAYER = 8_000  # weights up to which float64 costs hardly more than the calls themselves
+
+
+class LearningNetwork(FittedNetwork):
+    """Methods of an estimator that make its network learn and keep what it learnt."""
+
+    def _statistics(self):
+        scaled = is_regressor(self) and self._began["standardize_targets"]
+        return TargetStatistics(**self._target_statistics, scaled=scaled)
+
+    def _plan(self):
+        """What stays fixed while the network learns."""
+        hidden, rule, dtype = self._began["hidden_layer_sizes"], make_rule(self.rule), self.dtype
+        sizes = (self.n_features_in_, *hidden, self.n_outputs_)
+        if dtype == "auto":
+            largest = max(m * k for m, k in zip(sizes[:-2], hidden, strict=True))
+            dtype = "float64" if largest <= SMALL_LAYER else "float32"
+        return make_plan(
+            layer_sizes=sizes,
+            activation=self._began["activation"],
+            rule=rule,
+            readout=make_readout(self.readout, self.out_activation_, rule),
+            modulation=self.modulation,
+            centered=self.centering_rate is not None,
+            fit_intercept=bool(self.fit_intercept),
+            batch_size=AUTO_BATCH if self.batch_size == "auto" else int(self.batch_size),
+            solver=self.solver,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+            dtype=np.dtype(dtype),
+        )
+
+    def _feed(self, plan, X, codes, encoder, weights, running):
+        """The rows of a table; statistics of a stream (``running``) take them in as they come."""
+        statistics = self._statistics()
+        return Feed(X, codes, encoder, statistics, plan.readout, weights, running, plan.dtype)
+
+    def _trainer(self, plan, feed, seed, n_rows=None):
+        """Set up training on a table of ``n_rows``, or on a stream where these are not known."""
+        decay = self.learning_rate_decay
+        if decay == "auto":
+            decay = None if n_rows is None else EPOCHS_TO_HALF * n_rows
+        schedule = Schedule(
+            self.learning_rate_init,
+            self.centering_rate or 0.0,
+            decay,
+            self.alpha / AUTO_BATCH,
+            self.solver == "adam",
+            n_rows,
+        )
+        if hasattr(self, "layers_"):
+            state = self._state(plan)
+        else:
+            labels = self.standardize_targets and plan.readout.activation != "identity"
+            frequencies = feed.statistics.mean if labels and n_rows is not None else None
+            batch, rng = feed.first_batch(plan.batch_size), np.random.default_rng(seed)
+            whole = n_rows is not None and plan.batch_size >= ENOUGH_ROWS
+            enough = whole or len(batch.share) >= ENOUGH_ROWS
+            state = start(plan, batch, rng, frequencies, enough)
+        in_blocks = not feed.running and Blocks.serves(plan, schedule.rates(0, 0, 1))
+        return Trainer(feed, schedule, (Blocks if in_blocks else Buffered)(plan, state), self.t_)
+
+    def _state(self, plan):
+        """The state of training that the fitted attributes and the memory hold."""
+        fitted, memory = [*self.layers_, self._readout_arrays()], self._memory
+        labile = [
+            _with_traces(held | own, kinds)
+            for held, own, kinds in zip(fitted, memory["labile"], plan.synapses, strict=True)
+        ]
+        return State(**{**memory, "labile": labile, "average": fitted})
+
+    def _adopt(self, trainer):
+        """Make the trainer's network and counts this estimator's."""
+        engine = trainer.engine
+        state = engine.state
+        self._set_weights(engine.plan, state.weights)
+        self._memory = {
+            "labile": traces_of(engine) if state.average is None else state.labile,
+            "moments": state.moments,
+            "scales": state.scales,
+            "n_updates": state.n_updates,
+            "n_steps": state.n_steps,
+        }
+        self._target_statistics = trainer.feed.statistics.state
+        self.t_ = trainer.n_seen
+
+    def _set_weights(self, plan, weights):
+        """Make arrays, by layer and name, the fitted ones."""
+        rule = plan.rule
+        derived = getattr(rule, "derived", lambda layer: {})
+        tied = getattr(rule, "tied", ())
+        names = [name for name, kind in plan.synapses[0].items() if not kind.trace]
+        self.layers_ = []
+        for arrays in weights[:-1]:
+            found = derived(arrays)
+            layer = {name: arrays[name] for name in names} | {name: found[name] for name in tied}
+            self.layers_.append(Bunch(**layer))
+        readout = plan.readout.arrays(weights)
+        self.readout_weights_ = readout["readout_weights"]
+        self.readout_intercepts_ = readout["readout_intercepts"]
+
+    def _snapshot(self):
+        """A copy of the fitted attributes, for callbacks."""
+        names = set(self.__dict__) - set(self._get_param_names())
+        return {
+            name: copy.deepcopy(self.__dict__[name])
+            for name in names
+            if not name.startswith(("_skl_", "_callback_", "_parent_"))
+        }
+
+    def _settle(self, plan, feed):
+        """Let the readout learn on while the hidden layers stand still."""
+        weights = [*self.layers_, self._readout_arrays()]
+        weights[-1] = settle_readout(weights, feed, plan.activation)
+        self._set_weights(plan, weights)
+
+
+def _with_traces(arrays, kinds):
+    """Arrays of a layer, with traces of zero where the rule has none yet but now keeps some."""
+    missing = [name for name, kind in kinds.items() if kind.trace and name not in arrays]
+    if not missing:
+        return arrays
+    sizes = {
+        axis: size
+        for name in kinds.keys() & arrays.keys()
+        for axis, size in zip(kinds[name].axes, arrays[name].shape, strict=True)
+    }
+    return arrays | {name: np.zeros([sizes[a] for a in kinds[name].axes]) for name in missing}
+
+
+def traces_of(engine):
+    """Arrays of each place that learning needs beside the weights."""
+    return [
+        {name: arrays[name] for name, kind in kinds.items() if kind.trace}
+        for arrays, kinds in zip(engine.labile, engine.synapses, strict=True)
+    ]
