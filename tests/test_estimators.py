@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import pickle
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -1051,6 +1052,14 @@ def shuffled_halves(data):
 def test_a_short_subclass_learns_as_its_parent_does(iris):
     parent = LocalRuleClassifier(10, max_iter=20, random_state=0)
     assert_same_state(Short().fit(*iris), parent.fit(*iris))
+
+
+def test_a_first_chunk_with_most_of_the_classes_once_does_not_warn():
+    X, y = np.random.default_rng(0).standard_normal((32, 3)), np.arange(32) % 26
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = LocalRuleClassifier(5, random_state=0).partial_fit(X, y, classes=np.arange(26))
+    assert model.predict_proba(X).shape == (32, 26)
 
 
 def test_five_thousand_classes_are_learnt_without_a_matrix_of_them_all():

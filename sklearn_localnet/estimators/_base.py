@@ -7,6 +7,7 @@ so that nothing of the estimator changes where an error is raised.
 import copy
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass, fields
 from functools import cache
 from typing import Any, Literal, Self
@@ -30,6 +31,7 @@ from ._validation import (
     check_parameters,
     check_targets,
     check_weights,
+    expecting_few_rows,
     layer_sizes,
     naming,
 )
@@ -264,8 +266,9 @@ class LocalRuleEstimator(
                 "partial_fit: give a dict of weights, or sample_weight."
             )
         X = check_features(self, X, reset=first)
-        y = check_targets(self, y, X.shape[0], is_regressor(self), reset=first)
-        encoder = self._stream_encoder(y, classes) if first else self._encoder(classes)
+        with expecting_few_rows() if classes is not None and first else nullcontext():
+            y = check_targets(self, y, X.shape[0], is_regressor(self), reset=first)
+            encoder = self._stream_encoder(y, classes) if first else self._encoder(classes)
         if first:
             self._reset(encoder, None)
         codes = encoder.codes(y)

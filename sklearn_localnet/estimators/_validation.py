@@ -1,6 +1,7 @@
 """Checks at the door: parameters, features, weights. All that follows may trust its input."""
 
 import re
+import warnings
 from collections.abc import Iterable
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse, sparray, spmatrix
 from sklearn.utils import check_array, check_random_state, check_scalar
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..rules import make_rule
@@ -122,6 +123,14 @@ def layer_sizes(hidden_layer_sizes):
 
 
 @contextmanager
+def expecting_few_rows():
+    """Keep scikit-learn from taking labels for values because a chunk holds most of them once."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        yield
+
+
+@contextmanager
 def naming(name):
     """Put ``name`` before the message of an error that does not say what it is about."""
     try:
@@ -192,7 +201,7 @@ def check_classes(classes):
         labels = check_array(classes, dtype=None, ensure_2d=False, input_name="classes")
         if labels.ndim != 1:
             raise ValueError(f"classes must be a list, got an array of shape {labels.shape}.")
-        distinct = unique_labels(labels)
+        distinct = np.unique(labels)
     if len(distinct) != len(labels):
         raise ValueError(f"classes holds a label more than once: {labels.tolist()}.")
     return distinct
