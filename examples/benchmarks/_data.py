@@ -6,6 +6,7 @@ and ``uci_regression.npz`` (``NAME/X`` and ``NAME/y`` for each table). Without a
 come from OpenML, which needs a network, and the tables are those bundled with scikit-learn.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,6 +77,70 @@ def load_table(kind, name, folder=None):
         return X.astype(np.float32), y
     with np.load(Path(folder) / f"uci_{kind}.npz") as file:
         return file[f"{name}/X"], file[f"{name}/y"]
+
+
+def _spirals(arms, rng):
+    """Points on arms that wind around each other one and a half times."""
+    y, turn = np.arange(1500) % arms, 2 * np.pi * rng.uniform(0.2, 1, 1500)
+    angle = 1.5 * turn + 2 * np.pi * y / arms
+    X = turn[:, None] * np.c_[np.cos(angle), np.sin(angle)]
+    return X + 0.1 * rng.normal(size=X.shape), y
+
+
+def _checkerboard(rng):
+    X = rng.uniform(-2, 2, (2000, 2))
+    return X, np.floor(X).sum(axis=1).astype(int) % 2
+
+
+def _rings(rng):
+    """Three rings in two of six features."""
+    X = rng.normal(size=(1500, 6))
+    radius = np.hypot(X[:, 0], X[:, 1])
+    return X, (radius > 0.8).astype(int) + (radius > 1.6)
+
+
+def _waves(rng):
+    X = rng.uniform(-2, 2, (2000, 2))
+    return X, np.sin(2 * X[:, 0]) * np.cos(2 * X[:, 1])
+
+
+def _sine(rng):
+    X = rng.uniform(-3, 3, (1500, 1))
+    return X, np.sin(3 * X[:, 0])
+
+
+def _bumps(rng):
+    """Eight bumps and dips, the same for every seed."""
+    places = np.random.RandomState(0)
+    centres, signs = places.uniform(-1.7, 1.7, (8, 2)), places.choice([-1, 1], 8)
+    X = rng.uniform(-2, 2, (2000, 2))
+    square = np.sum((X[:, None] - centres) ** 2, axis=2)
+    return X, np.exp(-square / 0.25) @ signs
+
+
+#: Functions by name: kind, and what draws their rows.
+FUNCTIONS = {
+    "two spirals": ("classification", partial(_spirals, 2)),
+    "three spirals": ("classification", partial(_spirals, 3)),
+    "checkerboard": ("classification", _checkerboard),
+    "rings": ("classification", _rings),
+    "sin 2a cos 2b": ("regression", _waves),
+    "sin 3a": ("regression", _sine),
+    "bumps": ("regression", _bumps),
+    "friedman1": (
+        "regression",
+        lambda rng: datasets.make_friedman1(1000, noise=0.5, random_state=rng),
+    ),
+    "friedman3": (
+        "regression",
+        lambda rng: datasets.make_friedman3(1000, noise=0.05, random_state=rng),
+    ),
+}
+
+
+def load_function(name, seed):
+    """Return X, y of one function, drawn with a seed."""
+    return FUNCTIONS[name][1](np.random.RandomState(seed))
 
 
 def load_linear_task(name, folder=None, rows=None):
