@@ -1,13 +1,14 @@
-"""
+r"""
 Two layers learn what one cannot
 ================================
 
 Each neuron of a layer votes with its own correlation with the target. A wave in two directions asks
 for more: neurons have to work against one another. A second layer, which hears the same target and
-takes the first one's activity as its input, finds neurons that do correlate with it. No error and no
-weight passes from one layer to the other.
+takes the activity of the first as its input, finds neurons that do correlate with it. No error and
+no weight passes from one layer to the other.
 
-The function is :math:`\\sin 2a \\cos 2b`. The networks see 2,000 of its values, and are drawn on a grid.
+The function is :math:`\sin 2a \cos 2b`. The networks see 2,000 of its values, and are drawn on a
+grid.
 """
 
 # %%
