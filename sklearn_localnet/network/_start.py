@@ -138,7 +138,7 @@ def _next_inputs(layer, x, share, activation):
     """
     (cells,) = forward([layer], x, activation)
     size, fired = (input_statistics(cells[name], share)[0] for name in ("output", "fired"))
-    return cells["output"] * max(1.0, LEAST_SPREAD * fired / size if size else 1.0)
+    return cells["output"] * max(1.0, math.sqrt(LEAST_SPREAD) * fired / size if size else 1.0)
 
 
 def _check_size(scale, limits):
