@@ -44,8 +44,9 @@ def learn(circuit, n_epochs):
 # ---------------
 # Eight neurons after they have seen the 150 irises once. Basal synapses are random still. Apical
 # synapses and those of the interneurons are random too, but alike: both start in the same
-# directions, so that each interneuron stands for a target, and the discs of the two floors match.
-# Interneurons hardly respond, and the plateaus, in yellow, are as wide as the apical currents.
+# directions, so that the first three interneurons stand for the three targets, and their discs
+# match those of the floor above. The other five start in directions of their own. Interneurons
+# hardly respond, and the plateaus, in yellow, are as wide as the apical currents.
 
 circuit = LocalRuleClassifier(8, batch_size=10, random_state=0)
 print(f"known after one epoch: {learn(circuit, 1):.0%}")
@@ -57,7 +58,8 @@ MicrocircuitDisplay.from_estimator(circuit, X, y, name="before learning", **name
 # The same circuit 300 epochs later. Basal synapses have found what tells the kinds apart.
 # Inhibition takes away what the neurons say already: dendrites taper on their way down, and the
 # plateaus that are left to learn from are thin beside the apical currents. Neurons that had nothing
-# to add have fallen silent, as their weights decay.
+# to add have fallen silent, as their weights decay, and so have the interneurons that no target
+# needs.
 
 print(f"known after 301 epochs: {learn(circuit, 300):.0%}")
 MicrocircuitDisplay.from_estimator(circuit, X, y, name="after learning", **names)

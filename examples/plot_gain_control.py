@@ -48,7 +48,7 @@ def draw(circuit, X, axes, name):
 # batches of 20 rows. Their gain feeds inhibition, and inhibition cuts gain, only later: the two
 # chase one another as prey and predators do, and the loss rises with each swing (top). The damped
 # rule lets inhibition feel at once, in part, what the interneurons are about to learn
-# (``gain_damping=0.6``, the default of the rule). It has the same fixed points, and settles there
+# (``gain_damping=0.4``, the default of the rule). It has the same fixed points, and settles there
 # (bottom).
 
 whitened = PCA(20, whiten=True, random_state=0).fit_transform(X)
@@ -64,16 +64,17 @@ parameters = {
     "random_state": 0,
 }
 fig, axes = plt.subplots(2, 2, figsize=(9.5, 6.6), layout="constrained", sharex=True, sharey="col")
-for row, kappa in zip(axes, (0.0, 0.6), strict=True):
+for row, kappa in zip(axes, (0.0, 0.4), strict=True):
     circuit = LocalRuleClassifier(**published(**parameters, gain_damping=kappa))
     draw(circuit, whitened, row, f"damping $\\kappa$ = {kappa:g}")
 
 # %%
 # The default network
 # -------------------
-# A hundred rectified neurons, ten interneurons and all defaults. The loss is low before the gains
+# A hundred rectified neurons, 16 interneurons and all defaults. The loss is low before the gains
 # have reached their limit, one direction after another. Ten kinds of digits, less their mean, span
-# nine directions: nine gains end near one, and the tenth interneuron has nothing to listen to.
+# nine directions: nine gains end near one, and what is left for the other seven interneurons to
+# listen to is next to nothing.
 
 circuit = LocalRuleClassifier(max_iter=N_EPOCHS, n_iter_no_change=N_EPOCHS, random_state=0)
 fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.8), layout="constrained")

@@ -20,9 +20,11 @@ CHANGES = {
     "target-driven interneurons": {"rule__interneurons": "target"},
     "decoupled interneurons": {"rule__interneurons": "decoupled"},
     "as many interneurons as neurons": {"rule__n_interneurons": "n_hidden"},
+    "as many interneurons as targets": {"rule__n_interneurons": "n_targets"},
     "gain control as published": {"rule__gain_damping": 0.0},
     "no mean subtraction": {"centering_rate": None},
     "no decay of weights": {"alpha": 0.0},
+    "rates that do not fall": {"learning_rate_decay": None},
     "Hebbian readout": {"readout": "hebbian"},
     "plain steps": {"solver": "sgd", "learning_rate_init": 0.1},
 }
