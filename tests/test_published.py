@@ -9,6 +9,7 @@ readout.
 
 import numpy as np
 import pytest
+from networks import FUNCTION, SLOPE
 from scipy.sparse import csr_matrix
 
 from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor, published
@@ -25,18 +26,6 @@ LEARNT = (
     "pyramidal_to_interneuron_weights",
     "mean_activity",
 )
-FUNCTION = {
-    "identity": lambda u: u,
-    "relu": lambda u: np.where(u > 0, u, 0),
-    "tanh": np.tanh,
-    "logistic": lambda u: 1 / (1 + np.exp(-u)),
-}
-SLOPE = {
-    "identity": lambda u: np.ones(u.shape),
-    "relu": lambda u: np.where(u > 0, 1.0, 0.0),
-    "tanh": lambda u: 1 - np.tanh(u) ** 2,
-    "logistic": lambda u: np.exp(-u) / (1 + np.exp(-u)) ** 2,
-}
 VARIANTS = {
     "as printed": {},
     "decaying rates": {"learning_rate_decay": 50.0},

@@ -14,7 +14,13 @@ from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor, published
 from sklearn_localnet.network._start import _thresholds
 from sklearn_localnet.training._loop import Patience
 from sklearn_localnet.training._schedule import DECAY_ROWS, Schedule
-from sklearn_localnet.training._settle import DECAY, MOMENTUM, STEPS, _delta_rule
+from sklearn_localnet.training._settle import (
+    DECAY,
+    MOMENTUM,
+    STEPS,
+    _delta_rule,
+    settle_readout,
+)
 
 quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -134,15 +140,31 @@ def test_the_readout_of_values_ends_near_the_best_of_its_layer(sizes):
 
 
 @quiet
-def test_only_a_readout_of_values_beside_adaptive_steps_has_a_last_phase(iris):
-    X, y = iris
-    options = {"hidden_layer_sizes": 6, "random_state": 0, "max_iter": 3, "shuffle": False}
-    plain = {"batch_size": 50, "learning_rate_decay": None, "standardize_targets": False}
-    for solver, learns_on in (("sgd", False), ("adam", True)):
-        table = LocalRuleRegressor(solver=solver, **options, **plain).fit(X, y)
-        stream = LocalRuleRegressor(solver=solver, **options, **plain)
-        stream.partial_fit(np.tile(X, (3, 1)), np.tile(y, 3))
-        assert learns_on != np.allclose(table.readout_weights_, stream.readout_weights_)
+@pytest.mark.parametrize(
+    ("model", "settles"),
+    [
+        (LocalRuleRegressor(6, max_iter=2), True),
+        (LocalRuleRegressor(6, max_iter=2, solver="sgd"), False),
+        (LocalRuleRegressor(6, max_iter=2, readout="hebbian"), False),
+        (LocalRuleClassifier(6, max_iter=2), False),
+    ],
+)
+def test_only_a_readout_of_values_beside_adaptive_steps_has_a_last_phase(
+    iris, monkeypatch, model, settles
+):
+    settled = []
+
+    def watched(weights, feed, activation):
+        settled.append(settle_readout(weights, feed, activation))
+        return settled[-1]
+
+    monkeypatch.setattr("sklearn_localnet.estimators._learning.settle_readout", watched)
+    model.fit(*iris)
+    assert len(settled) == settles
+    if settles:
+        assert_array_equal(model.readout_weights_, settled[0]["readout_weights"])
+    model.partial_fit(*iris)
+    assert len(settled) == settles
 
 
 # The stop

@@ -12,9 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._version import __version__
 from ..network._forward import hidden_output
-from ..network._inspect import backpropagated, compartments, with_derived
+from ..network._inspect import compartments, with_derived
 from ..network._readout import make_readout, scores
-from ..rules import make_rule
+from ..rules import Backpropagation, make_rule
 from ._validation import MatrixLike, check_features, check_targets
 
 FORWARD_NUMBERS = 50_000  # numbers held at a time while predicting: what a processor has at hand
@@ -201,11 +201,12 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def _backprop_signal(self, X, y):
         """Backpropagation's signal to each hidden layer, row by row; for comparison only."""
-        layers, plan = self._seen_layers(), self._plan()
+        layers, plan = self._seen_layers(), self._plan()._replace(rule=Backpropagation())
         X = self._checked(X)
         target, truth = self._encoded_targets(y, X.shape[0])
         with np.errstate(all="ignore"):
-            return backpropagated(plan, layers, X, target, truth)
+            found = compartments(plan, layers, X, target, truth)
+        return [held["teaching"] for held in found]
 
 
 def _finite(result):

@@ -8,6 +8,7 @@ from sklearn.utils import Bunch
 
 from ..network._blocks import Blocks
 from ..network._buffered import Buffered
+from ..network._inspect import with_derived
 from ..network._network import State, make_plan
 from ..network._readout import make_readout
 from ..network._start import ENOUGH_ROWS, start
@@ -110,16 +111,10 @@ class LearningNetwork(FittedNetwork):
 
     def _set_weights(self, plan, weights):
         """Make arrays, by layer and name, the fitted ones."""
-        rule = plan.rule
-        derived = getattr(rule, "derived", lambda layer: {})
-        tied = getattr(rule, "tied", ())
+        *hidden, readout = with_derived(plan, weights)
         names = [name for name, kind in plan.synapses[0].items() if not kind.trace]
-        self.layers_ = []
-        for arrays in weights[:-1]:
-            found = derived(arrays)
-            layer = {name: arrays[name] for name in names} | {name: found[name] for name in tied}
-            self.layers_.append(Bunch(**layer))
-        readout = plan.readout.arrays(weights)
+        names += getattr(plan.rule, "tied", ())
+        self.layers_ = [Bunch(**{name: layer[name] for name in names}) for layer in hidden]
         self.readout_weights_ = readout["readout_weights"]
         self.readout_intercepts_ = readout["readout_intercepts"]
 

@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..rules import make_rule
 from ..rules._equations import ACTIVATIONS
+from ..rules._rule import check_number
 
 MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
 
@@ -86,13 +87,11 @@ def _named(name, value):
 
 
 def _check_number(name, value):
-    rule = _SCALARS[name]
-    is_flag = isinstance(value, (bool, np.bool_))
-    if is_flag and rule["target_type"] in (Real, Integral):
-        raise TypeError(f"{name} must be a number, got {value!r}.")
-    check_scalar(value, name, **rule)
-    if not np.isfinite(value):
-        raise ValueError(f"{name} == {value}, must be finite.")
+    limits = _SCALARS[name]
+    if limits["target_type"] in (Real, Integral):
+        check_number(value, name, **limits)
+    else:
+        check_scalar(value, name, **limits)
 
 
 def _check_class_weight(class_weight):

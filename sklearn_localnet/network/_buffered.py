@@ -7,6 +7,8 @@ from ._network import decays
 from ._reference import Reference, gated
 from ._steps import averaging_rate, kept_part, rate_of, slow_updates
 
+FORWARD = ("basal_weights", "basal_intercepts")  # what `_basal_changes` gives directions of
+
 
 class Packed:
     """Copies of arrays in one flat array, and views of it by layer and name.
@@ -126,6 +128,3 @@ class Buffered(Reference):
     def is_finite(self):
         """Whether every number that the next update changes is finite."""
         return bool(np.isfinite(self._packed).all())
-
-
-FORWARD = ("basal_weights", "basal_intercepts")

@@ -41,18 +41,3 @@ def compartments(plan, layers, x, target, truth):
         error, _ = plan.readout.error(read, truth, truth[:, 0] * 0 + 1 / len(truth))
         held = plan.rule.perceive(layers, held, target, error)
     return [{name: cells[name] for name in shown if name in cells} for cells in held]
-
-
-def backpropagated(plan, layers, x, target, truth):
-    """Backpropagation's signal to each hidden layer, before the slope, for comparison only.
-
-    W_out^T (y - yhat) at the top, and W^T (f' times that of the layer above) below.
-    """
-    held = rows_forward(plan, layers, x)
-    read = scores(layers[-1], held[-1]["output"])
-    signal, _ = plan.readout.error(read, truth, truth[:, 0] * 0 + 1 / len(truth))
-    above, signals = layers[-1]["readout_weights"], []
-    for layer, cells in zip(reversed(layers[:-1]), reversed(held), strict=True):
-        signals.insert(0, signal @ above)
-        signal, above = cells["slope"] * signals[0], layer["basal_weights"]
-    return signals

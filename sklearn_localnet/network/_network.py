@@ -7,6 +7,15 @@ from ..rules._rule import FORWARD_SYNAPSES, Arrays, Synapse
 from ._steps import AdaptiveStep, PlainStep
 
 
+class Orders(NamedTuple):
+    """Layer and name of arrays, in the order in which they are packed."""
+
+    stepped: list[tuple[int, str]]  # those that take the steps of the step rule
+    averaged: list[tuple[int, str]]  # these, and all other weights that move
+    moving: list[tuple[int, str]]  # these, and traces
+    still: list[tuple[int, str]]  # those that never change
+
+
 class Plan(NamedTuple):
     """What stays fixed while a network learns."""
 
@@ -24,7 +33,7 @@ class Plan(NamedTuple):
     epsilon: float
     dtype: Any
     synapses: list[Mapping[str, Synapse]]  # kinds of each hidden layer, the readout's last
-    orders: "Orders"
+    orders: Orders
 
     @property
     def n_layers(self):
@@ -50,15 +59,6 @@ def make_plan(**fields):
     n_layers = len(fields["layer_sizes"]) - 2
     synapses = [hidden] * n_layers + [fields["readout"].synapses]
     return Plan(**fields, synapses=synapses, orders=_orders(synapses))
-
-
-class Orders(NamedTuple):
-    """Layer and name of arrays, in the order in which they are packed."""
-
-    stepped: list[tuple[int, str]]  # those that take the steps of the step rule
-    averaged: list[tuple[int, str]]  # these, and all other weights that move
-    moving: list[tuple[int, str]]  # these, and traces
-    still: list[tuple[int, str]]  # those that never change
 
 
 def _orders(synapses):

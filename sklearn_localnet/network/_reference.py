@@ -8,6 +8,7 @@ import math
 
 from ..rules import _equations as eq
 from ._forward import forward_with_slopes
+from ._inspect import with_derived
 from ._modulation import add_gates
 from ._network import State, decays, mirrored
 from ._readout import scores
@@ -43,7 +44,6 @@ class Reference:
         self.n_steps = state.n_steps if state.moments else 0
         self.recent = None
         self._owners = [plan.rule] * plan.n_layers + [plan.readout]
-        self._derived = getattr(plan.rule, "derived", lambda layer: {})
         self._mirrored = [
             {name for name, kind in kinds.items() if mirrored(kind)} for kinds in self.synapses
         ]
@@ -79,8 +79,7 @@ class Reference:
 
     def layers(self):
         """Arrays of each hidden layer and of the readout, with those that follow from them."""
-        hidden = [arrays | self._derived(arrays) for arrays in self.labile[:-1]]
-        return [*hidden, self.plan.readout.arrays([*hidden, self.labile[-1]])]
+        return with_derived(self.plan, self.labile)
 
     def learn(self, batch, rates):
         """Change every synapse by one batch; the loss of the batch before that.

@@ -13,8 +13,7 @@ import math
 from collections.abc import Mapping
 
 from . import _equations as eq
-from ._microcircuit import check_number
-from ._rule import Rule, Synapse, Wire
+from ._rule import Rule, Synapse, Wire, check_number
 
 
 class _Downward(Rule):
@@ -71,7 +70,7 @@ class FeedbackAlignment(_Downward):
 
     def check(self) -> None:
         """Raise TypeError or ValueError naming a parameter that is out of its range."""
-        check_number(self.scale, "scale", include_boundaries="neither")
+        check_number(self.scale, "scale", min_val=0, include_boundaries="neither")
 
     def start(self, rng, layers, batch):
         """Yield random B of each layer."""
@@ -172,7 +171,7 @@ class KolenPollack(FeedbackAlignment):
 
     def check(self) -> None:
         """Raise TypeError or ValueError naming a parameter that is out of its range."""
-        check_number(self.scale, "scale")
+        check_number(self.scale, "scale", min_val=0)
 
     def changes(self, layer, cells, share):
         """Direction of B: that of the forward synapses to the cells above, transposed."""

@@ -1,15 +1,14 @@
 """The cortical microcircuit of arXiv 2011.15031: apical targets less interneuron inhibition."""
 
 import math
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Literal
 
 import numpy as np
-from sklearn.utils import check_scalar
 
 from . import _equations as eq
 from ._gain import gain_spectrum
-from ._rule import Rule, Synapse, Wire
+from ._rule import Rule, Synapse, Wire, check_number
 
 TRACE_RATE = 0.1  # rho, the rate at which a trace of the gain update forgets
 MODES = ("tied", "decoupled", "target")
@@ -92,8 +91,10 @@ class Microcircuit(Rule):
     def check(self) -> None:
         """Raise TypeError or ValueError naming a parameter that is out of its range."""
         for name in ("apical_rate", "interneuron_rate"):
-            check_number(getattr(self, name), name, max_val=1, include_boundaries="right")
-        check_number(self.gain_damping, "gain_damping")
+            check_number(
+                getattr(self, name), name, min_val=0, max_val=1, include_boundaries="right"
+            )
+        check_number(self.gain_damping, "gain_damping", min_val=0)
         if self.interneurons not in MODES:
             raise ValueError(f"interneurons == {self.interneurons!r}, must be one of {MODES}.")
         count = self.n_interneurons
@@ -102,7 +103,7 @@ class Microcircuit(Rule):
         if isinstance(count, str) and count not in COUNTS:
             raise ValueError(f"n_interneurons == {count!r}, must be an int or one of {COUNTS}.")
         if not isinstance(count, str):
-            check_scalar(count, "n_interneurons", Integral, min_val=1)
+            check_number(count, "n_interneurons", Integral, min_val=1)
 
     @property
     def synapses(self):
@@ -234,22 +235,6 @@ class Microcircuit(Rule):
     def gains(self, layer, output, share):
         """Eigenvalues of mean z z^T within the span of Q, which gain control holds at one."""
         return gain_spectrum(output, share, layer["interneuron_weights"])
-
-
-def check_number(value, name, min_val=0, max_val=None, include_boundaries="left"):
-    """Raise TypeError or ValueError unless ``value`` is a finite number in its range."""
-    if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be a number, got {value!r}.")
-    check_scalar(
-        value,
-        name,
-        Real,
-        min_val=min_val,
-        max_val=max_val,
-        include_boundaries=include_boundaries,
-    )
-    if not math.isfinite(value):
-        raise ValueError(f"{name} == {value}, must be finite.")
 
 
 def orthonormal(n_rows, n_columns, rng):

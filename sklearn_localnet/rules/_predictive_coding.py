@@ -7,8 +7,7 @@ from sklearn.utils import check_scalar
 
 from . import _equations as eq
 from ._feedback import KolenPollack
-from ._microcircuit import check_number
-from ._rule import Wire
+from ._rule import Wire, check_number
 
 
 class PredictiveCoding(KolenPollack):
@@ -74,7 +73,7 @@ class PredictiveCoding(KolenPollack):
         if isinstance(self.n_steps, (bool, np.bool_)):
             raise TypeError(f"n_steps must be an int, got {self.n_steps!r}.")
         check_scalar(self.n_steps, "n_steps", Integral, min_val=1)
-        check_number(self.pace, "pace", max_val=1, include_boundaries="right")
+        check_number(self.pace, "pace", min_val=0, max_val=1, include_boundaries="right")
 
     def perceive(self, layers, forward, target, error):
         """Errors of each layer after the relaxation, before the slope, and what sends them."""

@@ -5,10 +5,14 @@
 else (forward pass, readout, size of steps, decay, averages) is the same for every rule.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
+import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_scalar
 
 Arrays = dict[str, Any]  # arrays of one layer by name
 Cells = dict[str, Any]  # what each compartment of one layer holds, (B, cells), by name
@@ -149,3 +153,15 @@ class Rule(BaseEstimator):
     def gains(self, layer: Arrays, output: Any, share: Any) -> Any:
         """Eigenvalues of mean z z^T that the rule holds in check, largest first; here none."""
         return output[0, :0]
+
+
+def check_number(value, name, target_type=Real, **limits):
+    """Raise TypeError or ValueError unless ``value`` is a finite number within ``limits``.
+
+    ``limits`` are those of scikit-learn's `check_scalar`; a bool is no number.
+    """
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be a number, got {value!r}.")
+    check_scalar(value, name, target_type, **limits)
+    if not math.isfinite(value):
+        raise ValueError(f"{name} == {value}, must be finite.")

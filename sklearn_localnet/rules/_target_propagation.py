@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from . import _equations as eq
 from ._feedback import forward_weights, random_wires
-from ._microcircuit import check_number
-from ._rule import Rule, Synapse, Wire
+from ._rule import Rule, Synapse, Wire, check_number
 
 
 class TargetPropagation(Rule):
@@ -63,8 +62,8 @@ class TargetPropagation(Rule):
 
     def check(self) -> None:
         """Raise TypeError or ValueError naming a parameter that is out of its range."""
-        check_number(self.pace, "pace", include_boundaries="neither")
-        check_number(self.scale, "scale")
+        check_number(self.pace, "pace", min_val=0, include_boundaries="neither")
+        check_number(self.scale, "scale", min_val=0)
 
     def start(self, rng, layers, batch):
         """Yield random V of each layer."""
