@@ -113,7 +113,11 @@ class Textbook:
         self.n = 0
         self.moments = {}
         self.powers = [0.0] * plan.n_layers
-        self.inputs = [(s["input_size"], s["active_inputs"]) for s in state.scales]
+        self.inputs = [
+            (layer["input_limits"] / 10 if "input_limits" in layer else scale["input_size"], active)
+            for layer, scale in zip(self.layers, state.scales, strict=True)
+            for active in [scale["active_inputs"]]
+        ]
         self.average = self.weights()
 
     def weights(self):
@@ -127,6 +131,9 @@ class Textbook:
         adaptive = plan.solver == "adam"
         self.n += 1
         x, found = batch.x, []
+        if adaptive:
+            limits = self.layers[0]["input_limits"]
+            x = np.minimum(np.maximum(x, -limits), limits)
         for layer in self.layers:
             u = x @ layer["basal_weights"].T + layer["basal_intercepts"]
             fired, mean = FUNCTION[plan.activation](u), layer["mean_activity"]
@@ -217,6 +224,8 @@ class Textbook:
             "apical_weights": W2T + rule.apical_rate / rates.divisor * (mean_of(z, y) - W2T),
             "interneuron_weights": Q + eta_q * dQ,
         }
+        if "input_limits" in w:
+            new["input_limits"] = w["input_limits"]
         if plan.fit_intercept:
             new["basal_intercepts"] = new["basal_intercepts"] + rates.step * self.step(
                 ("intercepts", i), s @ p

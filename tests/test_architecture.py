@@ -24,6 +24,7 @@ FLOW = [
     "rules.__init__",
     "network._steps",
     "network._network",
+    "network._inputs",
     "network._forward",
     "network._readout",
     "network._modulation",

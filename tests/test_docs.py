@@ -99,7 +99,7 @@ def test_every_attribute_that_the_mlp_lacks_is_listed(fitted):
 
 def test_every_array_of_a_layer_is_listed(fitted):
     arrays = names(rows("coming_from_mlp.rst", "Arrays of a layer"))
-    assert all(arrays == set(layer) for model in fitted[0] for layer in model.layers_)
+    assert all(arrays == set(model.layers_[0]) for model in fitted[0])
 
 
 def test_every_method_that_the_mlp_lacks_is_listed(fitted):

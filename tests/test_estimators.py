@@ -329,15 +329,6 @@ def test_features_at_the_ends_of_the_precision_are_refused_by_name(ends, dtype):
     assert not hasattr(model, "layers_")
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 10])
-def test_the_size_of_inputs_is_that_of_the_first_ten_rows_or_the_first_batch(batch_size):
-    X = np.random.default_rng(0).standard_exponential((60, 4))
-    model = LocalRuleRegressor(5, batch_size=batch_size, random_state=0).partial_fit(X, X[:, 0])
-    seen = X[: batch_size * -(-10 // batch_size)]
-    input_size = model._memory["scales"][0]["input_size"]
-    assert input_size == pytest.approx(np.sqrt(np.mean(seen**2)))
-
-
 # Inputs
 
 
@@ -544,7 +535,8 @@ def test_a_stream_may_follow_a_table_and_hold_classes_of_its_own(iris):
     before = state(model)
     model.partial_fit(X[:60], y[:60])
     assert model.t_ == 5 * 150 + 60
-    assert all(not np.array_equal(before[name], array) for name, array in state(model).items())
+    same = {name for name, array in state(model).items() if np.array_equal(before[name], array)}
+    assert same == {"layers_[0].input_limits"}  # the features are as large as they were
 
 
 def test_batches_without_weight_are_passed_over(iris):
@@ -743,6 +735,7 @@ REFUSED = [
     ("hidden_layer_sizes", 7),
     ("hidden_layer_sizes", (6, 6, 6)),
     ("activation", "tanh"),
+    ("solver", "sgd"),
     ("rule", "another"),  # an object of another class
     ("rule__n_interneurons", 2),
     ("rule__interneurons", "decoupled"),
@@ -762,8 +755,6 @@ HEARD = [
     ("rule__gain_damping", 0.0, {}),
     ("rule__gain_damping", 0.6, {"rule": Microcircuit(gain_damping=0.0)}),
     ("rule__gain_damping", 0.6, {"rule": Microcircuit(gain_damping=0.0), "solver": "sgd"}),
-    ("solver", "sgd", {}),
-    ("solver", "adam", {"solver": "sgd"}),
     ("alpha", 50.0, {}),
     ("batch_size", 7, {}),
     ("batch_size", "auto", {}),
@@ -917,7 +908,6 @@ def test_the_published_rule_goes_on_as_any_other(iris, sizes):
     options = {**published(**SLOW), "max_iter": 2}
     for name, value in [
         ("rule__gain_damping", 0.3),
-        ("solver", "adam"),
         ("batch_size", 5),
         ("alpha", 1.0),
     ]:

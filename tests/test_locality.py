@@ -144,8 +144,11 @@ def test_every_array_that_a_network_learns_is_audited(table, hidden):
     model, y = make(LocalRuleClassifier, table[1], rule=rule, hidden_layer_sizes=hidden)
     audited = {row.synapse for row in audit_locality(model, table[0], y).findings}
     model.partial_fit(table[0], y, classes=np.unique(y))
+    kinds = model._plan().synapses
     for place, arrays in enumerate(model._memory["labile"][:-1]):
-        assert {f"layers_[{place}].{name}" for name in arrays} <= audited
+        learnt = {f"layers_[{place}].{name}" for name in arrays if kinds[place][name].sees}
+        assert learnt <= audited
+        assert len(learnt) == len(arrays) - (place == 0)  # limits of inputs stay
     assert {"readout_weights_", "readout_intercepts_"} <= audited
 
 

@@ -64,6 +64,15 @@ def test_a_regressor_in_a_pipeline_gives_the_same_values(
     assert_allclose(found, model.predict(X).reshape(150, -1), rtol=1e-6)
 
 
+def test_values_beyond_their_limits_give_the_same(outputs):
+    X, y = values(1)
+    model = regressor(hidden_layer_sizes=(12, 9)).fit(X, y)
+    X[:3] *= np.array([[1e3], [-1e6], [1e30]], dtype=X.dtype)
+    assert (np.abs(X) > model.layers_[0].input_limits).any()
+    (found,) = outputs(model, X)
+    assert_allclose(found, model.predict(X).reshape(150, -1), rtol=1e-6)
+
+
 @pytest.mark.parametrize("readout", ["softmax", "hebbian"])
 @pytest.mark.parametrize("sizes", [20, (12, 9)])
 def test_input_in_float64_is_computed_in_float64(outputs, readout, sizes):

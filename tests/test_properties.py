@@ -330,11 +330,16 @@ def trained_on(model, X, y):
 
 @given(tables(**USUAL), st.permutations(range(7)), st.sampled_from(["adam", "sgd"]), SIZES)
 def test_the_order_of_the_columns_does_not_matter(table, order, solver, sizes):
-    """Basal synapses, which start at random, go with their columns."""
+    """Basal synapses, which start at random, and sizes of inputs go with their columns."""
     X, y = table.X, table.values
     order = [column for column in order if column < X.shape[1]]
     model = started(LocalRuleRegressor, X, y, solver=solver, hidden_layer_sizes=sizes)
-    other = with_weights(model, 0, basal_weights=model.layers_[0].basal_weights[:, order])
+    moved = {"basal_weights": model.layers_[0].basal_weights[:, order]}
+    if solver == "adam":
+        moved["input_limits"] = model.layers_[0].input_limits[order]
+    other = with_weights(model, 0, **moved)
+    scale = other._memory["scales"][0]
+    scale |= {name: scale[name][order] for name in ("input_power", "input_seen") if name in scale}
     trained_on(model, X, y), trained_on(other, X[:, order], y)
     expected = model.predict(X)
     assert_allclose(other.predict(X[:, order]), expected, atol=1e-6 * np.abs(expected).max())

@@ -307,6 +307,7 @@ class LocalRuleEstimator(
         return {
             "hidden_layer_sizes": layer_sizes(self.hidden_layer_sizes),
             "activation": self.activation,
+            "solver": self.solver,
             "rule": f"{type(rule).__module__}.{type(rule).__qualname__}",
             **{f"rule__{name}": getattr(rule, name) for name in getattr(rule, "shaping", ())},
             "centering_rate": None if self.centering_rate is None else "a number",

@@ -81,7 +81,8 @@ class LearningNetwork(FittedNetwork):
             batch, rng = feed.first_batch(plan.batch_size), np.random.default_rng(seed)
             whole = n_rows is not None and plan.batch_size >= ENOUGH_ROWS
             enough = whole or len(batch.share) >= ENOUGH_ROWS
-            state = start(plan, batch, rng, frequencies, enough)
+            sample = None if n_rows is None else feed.sample()
+            state = start(plan, batch, rng, frequencies, enough, sample)
         in_blocks = not feed.running and Blocks.serves(plan, schedule.rates(0, 0, 1))
         return Trainer(feed, schedule, (Blocks if in_blocks else Buffered)(plan, state), self.t_)
 
@@ -112,9 +113,11 @@ class LearningNetwork(FittedNetwork):
     def _set_weights(self, plan, weights):
         """Make arrays, by layer and name, the fitted ones."""
         *hidden, readout = with_derived(plan, weights)
-        names = [name for name, kind in plan.synapses[0].items() if not kind.trace]
-        names += getattr(plan.rule, "tied", ())
-        self.layers_ = [Bunch(**{name: layer[name] for name in names}) for layer in hidden]
+        tied = getattr(plan.rule, "tied", ())
+        self.layers_ = [
+            Bunch(**{name: layer[name] for name in [*_lasting(kinds), *tied]})
+            for layer, kinds in zip(hidden, plan.synapses, strict=False)
+        ]
         self.readout_weights_ = readout["readout_weights"]
         self.readout_intercepts_ = readout["readout_intercepts"]
 
@@ -145,6 +148,11 @@ def _with_traces(arrays, kinds):
         for axis, size in zip(kinds[name].axes, arrays[name].shape, strict=True)
     }
     return arrays | {name: np.zeros([sizes[a] for a in kinds[name].axes]) for name in missing}
+
+
+def _lasting(kinds):
+    """Names of the arrays that predictions or displays need, in the order of their kinds."""
+    return [name for name, kind in kinds.items() if not kind.trace]
 
 
 def traces_of(engine):

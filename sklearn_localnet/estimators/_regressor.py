@@ -102,9 +102,11 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
     layers_ : list of Bunch
         Arrays of each hidden layer by name: ``basal_weights`` W1 (n_hidden, n_inputs),
         ``basal_intercepts`` (n_hidden,), ``mean_activity`` zbar (n_hidden,; zeros without
-        centering), and those of the rule. The microcircuit's are ``apical_weights`` W2^T (n_hidden,
-        n_outputs), ``interneuron_weights`` Q (n_hidden, n_interneurons) and
-        ``pyramidal_to_interneuron_weights`` R (n_interneurons, n_hidden; Q^T when tied).
+        centering), in the first layer with adaptive steps ``input_limits`` (n_inputs,), beyond
+        which a feature acts no more strongly, and those of the rule. The microcircuit's are
+        ``apical_weights`` W2^T (n_hidden, n_outputs), ``interneuron_weights`` Q (n_hidden,
+        n_interneurons) and ``pyramidal_to_interneuron_weights`` R (n_interneurons, n_hidden; Q^T
+        when tied).
     readout_weights_ : ndarray of shape (n_outputs, n_hidden)
         Readout of the last layer's activity; W2 when Hebbian.
     readout_intercepts_ : ndarray of shape (n_outputs,)
@@ -248,8 +250,9 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         Returns
         -------
         MLPRegressor
-            A fitted copy with the same predictions, to rounding. Its parameters name the layers and
-            the activation; those of training are the defaults of MLPRegressor, whose
+            A fitted copy with the same predictions, to rounding, where features are within
+            ``layers_[0].input_limits``, which it lacks. Its parameters name the layers and the
+            activation; those of training are the defaults of MLPRegressor, whose
             ``partial_fit`` would go on by backpropagation.
 
         Raises

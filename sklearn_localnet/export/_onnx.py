@@ -78,6 +78,9 @@ class _Graph:
         kind = tensor.DOUBLE if self.dtype == np.float64 else tensor.FLOAT
         activity = self.node("Cast", self.operator.inputs[0], to=kind)
         coefs, hidden = estimator.coefs_, ACTIVATIONS[estimator._began["activation"]]
+        if "input_limits" in estimator.layers_[0]:
+            most = estimator.layers_[0].input_limits
+            activity = self.node("Max", self.node("Min", activity, most), -most)
         activations = [hidden] * (len(coefs) - 1) + ["Identity"]
         for activation, weights, intercepts in zip(
             activations, coefs, estimator.intercepts_, strict=True

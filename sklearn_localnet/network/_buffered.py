@@ -82,12 +82,12 @@ class Buffered(Reference):
         x, found = cells["input"], self._directions[place]
         if self.plan.fit_intercept:
             np.matmul(weight, cells["drive"], out=found["basal_intercepts"])
-        weight /= of_inputs
         drive = cells["drive"] * weight[:, None]
         if issparse(x):
             found["basal_weights"][...] = (x.T @ drive).T
         else:
             np.matmul(drive.T, x, out=found["basal_weights"])
+        found["basal_weights"] /= of_inputs
         return {name: found[name] for name in FORWARD if name in found}
 
     def move(self, directions, rates):

@@ -15,8 +15,7 @@ def check_started(plan, layers):
     ``layers`` are the hidden layers with all that the rule's ``start`` gave them.
     """
     sizes = plan.layer_sizes
-    kinds = plan.synapses[0]
-    for place, arrays in enumerate(layers):
+    for place, (arrays, kinds) in enumerate(zip(layers, plan.synapses, strict=False)):
         where = f"{_of(plan.rule)}: start of layer {place}"
         undeclared = sorted(arrays.keys() - kinds.keys())
         lacking = sorted(kinds.keys() - arrays.keys())
@@ -76,7 +75,7 @@ def _check_directions(plan, place, layer, directions):
     where = f"{_of(plan.rule)}: changes of layer {place}"
     if not isinstance(directions, dict):
         raise TypeError(f"{where} must be a dict of arrays by name, got {_kind(directions)}.")
-    kinds = plan.synapses[0]
+    kinds = plan.synapses[place]
     for name, direction in directions.items():
         if name not in kinds:
             raise ValueError(f"{where} give {name!r}, which synapses does not declare.")

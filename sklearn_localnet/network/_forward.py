@@ -1,6 +1,7 @@
 """The forward pass: from inputs to the output of each hidden layer."""
 
 from ..rules import _equations as eq
+from ._inputs import limited
 
 
 def forward(layers, x, activation, centre=None):
@@ -10,7 +11,7 @@ def forward(layers, x, activation, centre=None):
     ----------
     layers : sequence of dict
         Arrays of each hidden layer: ``basal_weights`` (k, m), ``basal_intercepts`` (k,),
-        ``mean_activity`` (k,).
+        ``mean_activity`` (k,); of the first, where inputs have limits, ``input_limits`` (m,).
     x : (B, m) array or sparse matrix
     activation : str
     centre : callable or None
@@ -23,6 +24,8 @@ def forward(layers, x, activation, centre=None):
         which is the input of the next layer.
     """
     function = eq.ACTIVATIONS[activation].function
+    if "input_limits" in layers[0]:
+        x = limited(x, layers[0]["input_limits"])
     for layer in layers:
         basal = eq.basal_current(layer["basal_weights"], x)
         basal += layer["basal_intercepts"]

@@ -57,7 +57,8 @@ def make_plan(**fields):
         if not moves:
             hidden[name] = Synapse(("neuron",))
     n_layers = len(fields["layer_sizes"]) - 2
-    synapses = [hidden] * n_layers + [fields["readout"].synapses]
+    limits = {} if fields["solver"] == "sgd" else {"input_limits": Synapse(("input",))}
+    synapses = [hidden | limits] + [hidden] * (n_layers - 1) + [fields["readout"].synapses]
     return Plan(**fields, synapses=synapses, orders=_orders(synapses))
 
 
@@ -94,7 +95,7 @@ class State(NamedTuple):
     labile: list[Arrays]  # weights that the next update changes
     average: list[Arrays] | None  # moving averages of these; None where there are none yet
     moments: list[list[Arrays]]  # one list for each moment of the step rule, or none yet
-    scales: list[dict[str, float]]  # input_size, active_inputs, drive_power of each hidden layer
+    scales: list[dict[str, Any]]  # of each hidden layer, what its steps are measured by
     n_updates: int
     n_steps: int  # updates that the moments have seen
 

@@ -8,11 +8,11 @@ import math
 
 from ..rules import _equations as eq
 from ._forward import forward_with_slopes
+from ._inputs import LIMIT, check_sizes, follow
 from ._inspect import with_derived
 from ._modulation import add_gates
 from ._network import State, decays, mirrored
 from ._readout import scores
-from ._start import input_statistics
 from ._steps import averaging_rate, drive_power, kept_part, rate_of, slow_updates
 
 
@@ -147,18 +147,26 @@ class Reference:
         of_inputs, of_drive = self._units(place)
         weight = gated(share, cells["gate"]) / of_drive
         teaching, slope = cells["teaching"], cells["slope"]
-        basal = eq.basal_update(teaching, slope, cells["input"], weight / of_inputs)
+        basal = eq.basal_update(teaching, slope, cells["input"], weight) / of_inputs
         if not self.plan.fit_intercept:
             return {"basal_weights": basal}
         return {"basal_weights": basal, "basal_intercepts": weight @ (slope * teaching)}
 
+    def _input_size(self, place):
+        """Size of each input of the first layer where these have limits, or of all of a layer."""
+        limits = self.labile[place].get("input_limits")
+        return self.scales[place]["input_size"] if limits is None else limits / LIMIT
+
     def _units(self, place):
-        return self.step.units(self.scales[place])
+        return self.step.units(self._input_size(place), self.scales[place])
 
     def _step_sizes(self, eta):
         """Size of a step of every kind of synapse that takes steps, by name, for each place."""
         n_layers, n_neurons = self.plan.n_layers, self.plan.layer_sizes[1:-1]
-        sizes = [self.step.sizes(*layer, eta) for layer in zip(self.scales, n_neurons, strict=True)]
+        sizes = [
+            self.step.sizes(self._input_size(place), self.scales[place], n_neurons[place], eta)
+            for place in range(n_layers)
+        ]
         sizes.append(self.step.readout_sizes(n_neurons[-1], eta))
         for place, names in enumerate(self._mirrored[:n_layers]):
             above = "readout_weights" if place + 1 == n_layers else "basal_weights"
@@ -198,17 +206,20 @@ class Reference:
             average, array = self.average[place][name], self.labile[place][name]
             self.average[place][name] = average + rate * (array - average)
 
-    def widen(self, x, share, part):
-        """Take the size of inputs from these rows too, where they are this ``part`` of all so far.
+    def follow_inputs(self, x, share):
+        """Let the sizes of a stream's inputs follow these rows.
 
-        Basal weights keep what they are in units of it, so the first row does not decide for all.
+        Basal weights keep what they are in units of these sizes, so that an input of another scale
+        means what it meant before.
         """
-        scale = self.scales[0]
-        before, size = scale["input_size"] or 1.0, input_statistics(x, share)[0]
-        after = math.hypot(math.sqrt(1 - part) * scale["input_size"], math.sqrt(part) * size)
-        scale["input_size"] = after
+        before = self._input_size(0)
+        sizes = follow(self.scales[0], before, x, share)
+        if sizes is None:
+            return
+        sizes = check_sizes(sizes, self.plan.dtype)
         for weights in (self.labile, self.average):
-            weights[0]["basal_weights"] *= before / (after or 1.0)
+            weights[0]["basal_weights"] *= before / sizes
+            weights[0]["input_limits"][...] = LIMIT * sizes
 
     def gains(self, outputs, share):
         """Eigenvalues of mean z z^T that the rule holds in check, of each hidden layer."""

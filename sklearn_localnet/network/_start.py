@@ -3,23 +3,30 @@
 import math
 
 import numpy as np
-from scipy.sparse import issparse
 from scipy.special import logit
 
 from ..rules._gain import largest_gain
 from ._check import check_run, check_started
 from ._forward import forward, hidden_output
+from ._inputs import (
+    LIMIT,
+    RUNNING,
+    active_inputs,
+    check_sizes,
+    limited,
+    measure,
+    root_mean_square,
+)
 from ._network import State
 
 ENOUGH_ROWS = 10  # from which a batch tells the largest eigenvalue of its activity
 LEAST_SPREAD = 0.003  # part of the gain that the differences between rows are taken to have
 LINEAR_START = 0.01  # part of the gain at which linear neurons start to learn row by row
-SMALLEST = 1000  # size of features, in least normal numbers; weights are about one over it
 SAME_CURRENT = 1e-6  # part of the range of currents within which two are the same
 RAREST = 0.001  # least probability that a label starts with
 
 
-def start(plan, batch, rng, frequencies=None, enough=True):
+def start(plan, batch, rng, frequencies=None, enough=True, sample=None):
     """State near the equilibrium of the gain control.
 
     Parameters
@@ -33,6 +40,8 @@ def start(plan, batch, rng, frequencies=None, enough=True):
     enough : bool
         Whether the batch, however few rows it has, tells how strong activity is: for it is a whole
         table, or has `ENOUGH_ROWS`.
+    sample : (array or sparse matrix, array) or None
+        Inputs and shares of rows that tell the size of each input; None for the first batch.
 
     Returns
     -------
@@ -45,13 +54,18 @@ def start(plan, batch, rng, frequencies=None, enough=True):
         For a rule that does not keep to its protocol, which a dry run on the first rows tells.
     """
     n_targets = plan.layer_sizes[-1]
-    layers, scales, x = [], [], batch.x
+    size, known, limits = _first_inputs(plan, batch, sample)
+    layers, scales, x, share = [], [], batch.x, batch.share
+    if limits:
+        x = limited(x, limits["input_limits"])
     for n_neurons in plan.layer_sizes[1:-1]:
-        size, active = input_statistics(x, batch.share)
-        _check_size(size, np.finfo(plan.dtype))
-        layers.append(_forward_arrays(plan, n_neurons, x, batch.share, size or 1.0, rng, enough))
-        scales.append({"input_size": size, "active_inputs": active, "drive_power": 0.0})
-        x = _next_inputs(layers[-1], x, batch.share, plan.activation)
+        active = active_inputs(x, share, size)
+        scales.append({**known, "active_inputs": active, "drive_power": 0.0})
+        layers.append(_forward_arrays(plan, n_neurons, x, share, size, rng, enough))
+        x = _next_inputs(layers[-1], x, share, plan.activation)
+        size = root_mean_square(x, share) or 1.0
+        known = {"input_size": size}
+    layers[0] |= limits
     intercepts = np.zeros(n_targets)
     if frequencies is not None:
         intercepts = _log_odds(frequencies, plan.readout.activation)
@@ -64,6 +78,18 @@ def start(plan, batch, rng, frequencies=None, enough=True):
     state = State([*layers, top], None, [], scales, 0, 0)
     check_run(plan, state, batch)
     return state
+
+
+def _first_inputs(plan, batch, sample):
+    """Size of the inputs of the first layer, what a scale keeps of it, and arrays of the layer."""
+    if not plan.step().adaptive:
+        size = root_mean_square(batch.x, batch.share)
+        check_sizes(np.array([size]), plan.dtype)
+        return size or 1.0, {"input_size": size or 1.0}, {}
+    sizes, seen = measure(*(sample or (batch.x, batch.share)))
+    sizes = check_sizes(sizes, plan.dtype)
+    running = dict(zip(RUNNING, (sizes**2, seen), strict=True))
+    return sizes, {**running, "input_streak": 0}, {"input_limits": LIMIT * sizes}
 
 
 def _with_rule(plan, layers, top, batch, rng):
@@ -137,35 +163,8 @@ def _next_inputs(layer, x, share, activation):
     be as large as the differences between rows would be at least.
     """
     (cells,) = forward([layer], x, activation)
-    size, fired = (input_statistics(cells[name], share)[0] for name in ("output", "fired"))
+    size, fired = (root_mean_square(cells[name], share) for name in ("output", "fired"))
     return cells["output"] * max(1.0, math.sqrt(LEAST_SPREAD) * fired / size if size else 1.0)
-
-
-def _check_size(scale, limits):
-    if scale and not SMALLEST * limits.tiny < scale < np.sqrt(limits.max):
-        raise ValueError(
-            f"X holds values too {'small' if scale < 1 else 'large'} to learn from, of root mean "
-            f"square {scale:.3g}: scale the features, for instance with StandardScaler."
-        )
-
-
-def input_statistics(x, share):
-    """Size of the features in a batch, and how many of them are active at a time.
-
-    The root of the mean square x, and (mean |x|_1)^2 / mean |x|_2^2, which is m for features of one
-    size and the number of non-zeros for sparse ones (1 where all are zero).
-    """
-    magnitude = abs(x).astype(np.float64)
-    largest = magnitude.max()
-    if largest == 0:
-        return 0.0, 1.0
-    magnitude = magnitude / largest
-    square = magnitude.multiply(magnitude) if issparse(x) else magnitude**2
-    sums, squares = (np.asarray(part.sum(axis=1)).ravel() for part in (magnitude, square))
-    share = share * (sums > 0)
-    share = share / share.sum()
-    first, second = float(share @ sums), float(share @ squares)
-    return float(largest) * math.sqrt(second / x.shape[1]), first**2 / second
 
 
 def _log_odds(frequencies, activation):

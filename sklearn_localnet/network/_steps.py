@@ -51,11 +51,11 @@ class PlainStep:
     adaptive = False
     n_moments = 0
 
-    def units(self, scale):
-        """What directions of a layer are divided by: the sizes of an input and of what drives."""
+    def units(self, input_size, scale):
+        """What directions of a layer are divided by: the sizes of inputs and of what drives."""
         return 1.0, 1.0
 
-    def sizes(self, scale, n_neurons, eta):
+    def sizes(self, input_size, scale, n_neurons, eta):
         """Size of a step of basal weights and intercepts, by name."""
         return {"basal_weights": eta, "basal_intercepts": eta}
 
@@ -87,20 +87,20 @@ class AdaptiveStep:
         self.beta_1, self.beta_2 = beta_1, beta_2
         self.floor = epsilon / math.sqrt(1 - beta_2)  # epsilon, beside the root of a sum
 
-    def units(self, scale):
-        """What directions of a layer are divided by: the sizes of an input and of what drives."""
-        return scale["input_size"] or 1.0, math.sqrt(scale["drive_power"]) or 1.0
+    def units(self, input_size, scale):
+        """What directions of a layer are divided by: the sizes of inputs and of what drives."""
+        return input_size, math.sqrt(scale["drive_power"]) or 1.0
 
-    def sizes(self, scale, n_neurons, eta):
+    def sizes(self, input_size, scale, n_neurons, eta):
         """Size of a step of basal weights and intercepts, by name.
 
-        Weights are measured against the size of an input. All active inputs together move a basal
-        current by no more than a neuron's part in unit gain, 1 / sqrt(k), nor by more than
+        Weights are measured against the size of their input. All active inputs together move a
+        basal current by no more than a neuron's part in unit gain, 1 / sqrt(k), nor by more than
         `LARGEST_SHIFT`: a few neurons would outrun the control of their gain.
         """
         most = min(LARGEST_SHIFT, 1 / math.sqrt(n_neurons)) / scale["active_inputs"]
         return {
-            "basal_weights": min(eta, most) / (scale["input_size"] or 1.0),
+            "basal_weights": min(eta, most) / input_size,
             "basal_intercepts": eta,
         }
 

@@ -5,6 +5,7 @@ from scipy.sparse import issparse
 
 from ..network._network import Batch
 
+SAMPLED_ROWS, SAMPLED_NUMBERS = (200, 1000), 200_000  # rows, and numbers, of a sample
 TURNED_NUMBERS = 1_000_000  # numbers of a matrix stored by columns that are held as rows
 
 
@@ -48,6 +49,13 @@ class Feed:
             "class_weight leaves every row a weight of zero: there is nothing to start from."
         )
 
+    def sample(self):
+        """Inputs of a bounded number of rows from all over the table, and the rows' shares."""
+        size = np.clip(SAMPLED_NUMBERS // self.X.shape[1], *SAMPLED_ROWS)
+        places = np.linspace(0, self.n_rows - 1, min(size, self.n_rows)).astype(np.intp)
+        rows = self._rows(places)
+        return self.X[rows], self._shares(rows, len(rows))[0]
+
     def batches(self, size):
         """Yield the rows in their order, ``size`` at a time, where any of them has weight."""
         for first in range(0, self.n_rows, size):
@@ -59,18 +67,20 @@ class Feed:
         """The rows at these places of the order (a slice from start to stop), as a Batch."""
         rows = self._rows(part)
         columns = self.encoder.columns(self.codes[rows])
-        if self.weights is None:
-            weight = float(len(columns))
-            share = np.full(len(columns), 1 / weight)
-        else:
-            weight = float(self.weights[rows].sum())
-            share = self.weights[rows] / (weight or 1.0)
+        share, weight = self._shares(rows, len(columns))
         if self.running and weight and part.stop > self._taken_in:
             self.statistics.include(columns, share, weight)
             self._taken_in = part.stop
         target = self.statistics.encode(columns).astype(self.dtype)
         truth = self.readout.truth(columns, target).astype(self.dtype, copy=False)
         return Batch(self._inputs(part, rows), target, truth, share.astype(self.dtype), weight)
+
+    def _shares(self, rows, n_rows):
+        """Parts of rows in averages over them, and their weight together."""
+        if self.weights is None:
+            return np.full(n_rows, 1 / n_rows), float(n_rows)
+        weight = float(self.weights[rows].sum())
+        return self.weights[rows] / (weight or 1.0), weight
 
     def _rows(self, part):
         return part if self._order is None else self._order[part]

@@ -7,7 +7,6 @@ import numpy as np
 
 from ..network._forward import forward
 from ..network._network import Batch
-from ..network._start import ENOUGH_ROWS
 
 GAIN_ROWS = 200  # rows whose activity tells the gains at the end of an epoch
 RISE = 0.1  # of the least loss, from which on a loss that is larger has risen
@@ -53,8 +52,8 @@ class Trainer:
 
     def _learn(self, batch):
         engine, n_rows = self.engine, len(batch.target)
-        if engine.step.adaptive and 0 < self.n_seen < ENOUGH_ROWS:
-            engine.widen(batch.x, batch.share, n_rows / (self.n_seen + n_rows))
+        if engine.step.adaptive and self.schedule.n_rows is None and self.n_seen:
+            engine.follow_inputs(batch.x, batch.share)
         # The rows of a table weigh as much in one batch as in another, however few are left for it.
         size = n_rows if self.schedule.n_rows is None else engine.plan.batch_size
         loss = engine.learn(batch, self.schedule.rates(self.n_seen, engine.n_updates, size))

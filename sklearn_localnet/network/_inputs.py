@@ -1,0 +1,214 @@
+"""The size of each input, which its synapses measure it by, and how far it reaches.
+
+An input acts up to `LIMIT` times its size and no more strongly beyond, so that a wild value moves
+nothing much. Zeros say nothing of a size: a rare input is not a small one. On a stream the size
+follows what comes.
+"""
+
+import math
+
+import numpy as np
+from scipy.sparse import issparse
+
+from ..rules import _equations as eq
+
+LIMIT = 10.0  # sizes of an input up to which it acts
+RARE = 0.1 + 1e-6  # part of an input's values that its size may leave out: a tenth, to rounding
+FAR = 300.0  # how many times as large as the others they must be for that
+SMALLEST = 1000  # least size, in least normal numbers; weights are about one over it
+ENOUGH_ROWS = 10  # from which a batch tells what is usual
+SIZE_RATE = 0.01  # part of a stream's size that one row makes, once there are enough of them
+TELLING_ROWS = 20  # rows of a stream's batch that its sizes follow
+UNIT_EVIDENCE = 20  # values in a row that are all out of range, from which the unit is another
+RUNNING = ("input_power", "input_seen")
+OUTGROWN = 2.0  # ratio to the size in use from which another one takes its place
+
+
+def measure(x, share):
+    """Size of each input, and how many of them are active at a time.
+
+    Parameters
+    ----------
+    x : (B, m) array or sparse matrix
+    share : (B,) array
+
+    Returns
+    -------
+    sizes : (m,) array
+        Root mean square of the values other than zero, without those more than `FAR` times as
+        large as the smallest that no more than a part `RARE` exceeds. Where all are zero it is the
+        median of the other sizes, and zero where there are none.
+    seen : (m,) array
+        In how many rows each input was other than zero.
+    """
+    column, magnitude, weight = _nonzeros(x, share)
+    n_inputs = x.shape[1]
+    seen = np.bincount(column, minlength=n_inputs)
+    if not len(column):
+        return np.zeros(n_inputs), seen
+    total = np.bincount(column, weight, n_inputs)
+    above = np.cumsum(total)[column] - np.cumsum(weight)
+    lower = np.bincount(column[above > RARE * total[column]], minlength=n_inputs)
+    usual = magnitude[np.minimum(np.cumsum(seen) - seen + lower, len(column) - 1)]
+    ratio = magnitude / usual[column]
+    kept = np.where(ratio <= FAR, weight, 0.0)
+    with np.errstate(invalid="ignore"):
+        power = np.bincount(column, kept * np.minimum(ratio, FAR) ** 2, n_inputs)
+        sizes = usual * np.sqrt(power / np.bincount(column, kept, n_inputs))
+    return np.where(seen > 0, sizes, np.median(sizes[seen > 0])), seen
+
+
+def _nonzeros(x, share):
+    """Column, magnitude and share of the values other than zero, by column and then by size."""
+    if issparse(x):
+        x = abs(x).tocsc().astype(np.float64)
+        column = np.repeat(np.arange(x.shape[1]), np.diff(x.indptr))
+        order = np.lexsort((x.data, column))
+        order = order[x.data[order] > 0]
+        weight = share[x.indices[order]].astype(np.float64)
+        column, magnitude = column[order], x.data[order]
+    else:
+        magnitude = np.abs(x.T, dtype=np.float64)
+        order = np.argsort(magnitude, axis=1)
+        magnitude = np.take_along_axis(magnitude, order, axis=1)
+        column, place = np.nonzero(magnitude)
+        weight = share[order[column, place]].astype(np.float64)
+        magnitude = magnitude[column, place]
+    told = weight > 0
+    return column[told], magnitude[told], weight[told]
+
+
+def root_mean_square(x, share):
+    """Size of all inputs together; rows of zeros do not count."""
+    largest = float(abs(x).max())
+    if largest == 0:
+        return 0.0
+    _, squares, told = _row_sums(x.astype(np.float64) / largest, share)
+    return largest * math.sqrt(told @ squares / (told.sum() * x.shape[1]))
+
+
+def active_inputs(x, share, sizes):
+    """How many inputs are active at a time, measured by their sizes: mean |x|_1^2 / mean |x|_2^2.
+
+    It is m for inputs of one size and the number of non-zeros for sparse ones; 1 where all are
+    zero. Rows of zeros do not count.
+    """
+    x = x.multiply(1 / sizes).tocsr() if issparse(x) else x / sizes
+    sums, squares, told = _row_sums(x, share)
+    return float(told @ sums) ** 2 / float(told @ squares * told.sum()) if told.any() else 1.0
+
+
+def _row_sums(x, share):
+    """Sums (B,) of magnitudes and of squares, and shares of the rows that are not all zero."""
+    magnitude = abs(x)
+    square = magnitude.multiply(magnitude) if issparse(x) else magnitude**2
+    sums, squares = (np.asarray(part.sum(axis=1)).ravel() for part in (magnitude, square))
+    return sums, squares, share * (sums > 0)
+
+
+def check_sizes(sizes, dtype):
+    """Sizes (m,) that the precision of training can hold; ones where all are zero.
+
+    Raises
+    ------
+    ValueError
+        Where all are too small, or any is too large.
+    """
+    limits, largest = np.finfo(dtype), sizes.max()
+    least = SMALLEST * limits.tiny
+    if 0 < largest <= least or largest >= np.sqrt(limits.max):
+        raise ValueError(
+            f"X holds values too {'small' if largest < 1 else 'large'} to learn from, of size "
+            f"{largest:.3g} in column {np.argmax(sizes)}: scale the features, for instance with "
+            "StandardScaler."
+        )
+    return np.maximum(sizes, least) if largest else np.ones_like(sizes)
+
+
+def limited(x, limits):
+    """Inputs (B, m), those beyond their limits (m,) at their limits."""
+    if issparse(x):
+        if not x.nnz or max(x.data.max(), -x.data.min()) <= limits.min():
+            return x
+        x = x.tocsr(copy=True)
+        most = limits[x.indices]
+        x.data = np.clip(x.data, -most, most)
+        return x
+    xp = eq.namespace(x)
+    least = xp.min(limits)
+    if xp.max(x) <= least and xp.min(x) >= -least:
+        return x
+    return xp.minimum(xp.maximum(x, -limits), limits)
+
+
+def follow(scale, sizes, x, share):
+    """Let the sizes of a stream's inputs follow a batch.
+
+    Parameters
+    ----------
+    scale : dict
+        ``input_power`` (m,), a running mean of squares; ``input_seen`` (m,), in how many rows each
+        input was other than zero; and ``input_streak``, a number: how many values in a row were
+        beyond their limits together, or minus how many were small together.
+    sizes : (m,) array
+        Those in use.
+    x : (B, m) array or sparse matrix
+    share : (B,) array
+
+    Returns
+    -------
+    (m,) array or None
+        The sizes to use from now on, where they are others.
+    """
+    each = max(1, x.shape[0] // TELLING_ROWS)
+    x, weight = x[::each], share[::each].astype(np.float64)
+    if not weight.any():
+        return None
+    weight *= len(weight) / weight.sum()
+    columns = slice(None)
+    if issparse(x):
+        columns = np.unique(x.indices)
+        x = x[:, columns].toarray()
+    power, seen = (scale[name][columns] for name in RUNNING)
+    square = np.square(x, dtype=np.float64)
+    power = power * _new_unit(scale, square, np.where(seen < ENOUGH_ROWS, np.inf, power))
+    told = weight @ (square > 0)
+    seen = seen + told
+    most = np.where(seen < ENOUGH_ROWS, np.inf, LIMIT**2 * power)
+    rate = np.maximum(SIZE_RATE, 1 / np.maximum(seen, 1))
+    power = power + rate * (weight @ np.minimum(square, most) - told * power)
+    now = np.sqrt(power)
+    for name, values in zip(RUNNING, (power, seen), strict=True):
+        scale[name] = scale[name].copy()
+        scale[name][columns] = values
+    used = sizes[columns]
+    outgrown = (now > OUTGROWN * used) | (OUTGROWN * now < used) | (seen < ENOUGH_ROWS)
+    outgrown &= told > 0
+    if not outgrown.any():
+        return None
+    found = sizes.astype(np.float64)
+    found[columns] = np.where(outgrown, now, used)
+    return found
+
+
+def _new_unit(scale, square, power):
+    """By what the squares of inputs (B, m) differ from before, once enough of them differ alike.
+
+    ``power`` (m,) is what they were, infinite where that is not known.
+    """
+    n_known = ((square > 0) & (power < np.inf)).sum(axis=1)
+    beyond = square > LIMIT**2 * power
+    loud = 2 * beyond.sum(axis=1) > n_known
+    quiet = (n_known > 0) & ~((LIMIT**2 * square >= power) & (square > 0)).any(axis=1)
+    if 2 * loud.sum() > len(square):
+        scale["input_streak"] = max(scale["input_streak"], 0) + n_known[loud].sum()
+    elif 2 * quiet.sum() > len(square):
+        scale["input_streak"] = min(scale["input_streak"], 0) - n_known[quiet].sum()
+    else:
+        scale["input_streak"] = 0
+    if abs(scale["input_streak"]) < UNIT_EVIDENCE:
+        return 1.0
+    scale["input_streak"] = 0
+    ratio = square[loud | quiet] / power
+    ratio = ratio[ratio > 0]
+    return ratio[ratio <= FAR * np.median(ratio)].mean()
