@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # the site shows its formulas without a network
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
@@ -73,6 +74,8 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_localnet"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 smartquotes = False  # links from the HTML of an estimator look for the text of its docstring
 html_sidebars = {"start": [], "algorithm": [], "api": [], "auto_examples/*": []}
 html_theme_options = {
