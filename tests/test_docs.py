@@ -146,6 +146,17 @@ def test_contributing_lists_the_modules_in_the_order_of_the_flow():
     assert re.findall(r"^``([\w.]+)`` ", page, flags=re.MULTILINE) == FLOW
 
 
+def test_the_newest_release_supports_what_pyproject_asks_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    release, python, *floors, _ = rows("versions.rst", "What is supported")[-1]
+    assert sklearn_localnet.__version__.startswith(f"{release}.")
+    supported = re.findall(r"Python :: (3\.\d+)", " ".join(project["classifiers"]))
+    assert python == f"{supported[0]} to {supported[-1]}"
+    assert project["requires-python"] == f">={supported[0]}"
+    numpy, scipy, sklearn = (each.split(">=")[1] for each in project["dependencies"])
+    assert floors == [f"from {sklearn}", f"from {numpy}, {scipy}"]
+
+
 def test_the_version_has_its_changes():
     fragments = list((DOC / "changes" / sklearn_localnet.__version__).glob("*.rst"))
     assert fragments
