@@ -5,7 +5,7 @@ A boundary that moves
 
 With two features the whole plane can be shown: each of its points is a row that the network may be
 asked about. Here it learns two half moons, and the border between the classes is drawn as it moves.
-The area of a point is the size of its plateau potentials: how much the row teaches the hidden layer.
+The area of a point is the size of its plateau potentials, so it says how much the row teaches.
 """
 
 import matplotlib.pyplot as plt
@@ -35,9 +35,9 @@ def draw(ax, network, epochs):
 # %%
 # Who teaches
 # -----------
-# After one epoch all rows teach alike, and the border is almost a line. What the layer has come to say
-# is taken away from what the targets bring. So rows far from the border fall silent, and those that
-# are close to it, or on its wrong side, bend it.
+# After one epoch all rows teach alike, and the border is almost a line. What the layer has come to
+# say is taken away from what the targets bring. So rows far from the border fall silent, and those
+# that are close to it, or on its wrong side, bend it.
 
 network = LocalRuleClassifier(50, batch_size=20, random_state=0)
 rng = np.random.default_rng(0)

@@ -16,8 +16,7 @@ that they carry, root mean square over the rows; cell bodies are coloured by the
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.datasets import load_digits, load_iris
-from sklearn.pipeline import make_pipeline
+from sklearn.datasets import load_iris
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_localnet import LocalRuleClassifier, MicrocircuitDisplay
@@ -65,18 +64,16 @@ print(f"known after 301 epochs: {learn(circuit, 300):.0%}")
 MicrocircuitDisplay.from_estimator(circuit, X, y, name="after learning", **names)
 
 # %%
-# A hundred neurons
-# -----------------
-# Where there are more than 20 cells of a kind, the display sums up. Each column is one of the 100
-# neurons that learnt the digits, and neurons stand beside others that the same target drives most.
-# Interneurons see the groups that the targets make. The currents show how much of the apical
-# current inhibition has come to explain, and the plateau that remains.
+# Sixty neurons
+# -------------
+# Where there are more than 20 cells of a kind, the display sums up. Each column is one of 60
+# neurons that learnt the irises, and neurons stand beside others that the same kind of iris drives
+# most. At the bottom is what they have come to look for: virginica's neurons long and wide petals,
+# setosa's the opposite, and versicolor's narrow sepals. The first three interneurons see the groups
+# that the targets make. The currents show how much of the apical current inhibition explains, and
+# the plateau that is left.
 
-digits = load_digits()
-model = make_pipeline(StandardScaler(), LocalRuleClassifier(early_stopping=True, random_state=0))
-model.fit(digits.data, digits.target)
-MicrocircuitDisplay.from_estimator(
-    model, digits.data, digits.target, name="100 neurons that read digits"
-)
+many = LocalRuleClassifier(60, batch_size=10, random_state=0).fit(X, y)
+MicrocircuitDisplay.from_estimator(many, X, y, name="60 neurons that tell irises apart", **names)
 
 plt.show()
