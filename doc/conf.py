@@ -40,6 +40,17 @@ default_role = "autolink"
 autodoc_member_order = "groupwise"
 toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False  # the template of a class shows them in full
+# All of numpydoc's checks of public docstrings, but for those of taste: sections that only some need
+# (ES01, EX01, SA01), a capital or a verb first (PR08, RT04, SS05), names and descriptions of what is
+# returned (RT02, RT03), and the order of parameters, most of which are given by name (PR03).
+numpydoc_validation_checks = {
+    *("all", "ES01", "EX01", "SA01", "PR08", "RT04", "SS05", "RT02", "RT03", "PR03"),
+}
+numpydoc_validation_exclude = {
+    r"\.rules\.RULES$",
+    r"\.rules\.(Synapse|Wire)\.",  # what a named tuple brings
+    r"\.rules\.(?!Rule\.)\w+\.\w+$",  # what Rule documents, as each rule does it
+}
 
 # Names of other projects become links where their inventories can be fetched, and stay names where
 # they cannot, so that the site builds without a network.

@@ -136,6 +136,12 @@ def test_the_table_of_locality_holds_every_declaration_of_a_synapse():
     assert {(name, kind.axes, kind.sees) for name, kind in tied} <= declared
 
 
+def test_what_the_readme_links_to_is_there():
+    links = re.findall(r"\]\((?!https://|#)(.+?)\)", (ROOT / "README.md").read_text())
+    assert links
+    assert not [link for link in links if not (ROOT / link).is_file()]
+
+
 @pytest.mark.parametrize("module", [sklearn_localnet, rules])
 def test_every_public_name_is_in_the_reference(module):
     assert set(module.__all__) <= set(re.findall(r"\w+", (DOC / "api.rst").read_text()))

@@ -21,7 +21,7 @@ Cells = dict[str, Any]  # what each compartment of one layer holds, (B, cells), 
 class Synapse(NamedTuple):
     """One kind of synapse, declared once.
 
-    Attributes
+    Parameters
     ----------
     axes : tuple of str
         The cells along each axis of its array: "neuron", "input", "target", "interneuron", "above"
@@ -43,7 +43,17 @@ class Synapse(NamedTuple):
 
 
 class Wire(NamedTuple):
-    """A current: ``cells[into] == cells[source] @ layer[through].T``, in each layer by itself."""
+    """A current: ``cells[into] == cells[source] @ layer[through].T``, in each layer by itself.
+
+    Parameters
+    ----------
+    into : str
+        The compartment that holds the current.
+    through : str
+        The kind of synapses that carry it.
+    source : str
+        The compartment that drives it.
+    """
 
     into: str
     through: str
@@ -94,15 +104,32 @@ class Rule(BaseEstimator):
         Parameters
         ----------
         rng : Generator
+            The one source of random numbers.
         layers : sequence of dict
             Forward arrays of each hidden layer, and of the readout last.
         batch : Batch
             The first batch: ``x`` (B, m), ``target`` (B, n), ``truth`` (B, n), ``share`` (B,).
+
+        Returns
+        -------
+        iterator of dict
+            Of each hidden layer an array for every name in ``synapses``.
         """
         return ({} for _ in layers[:-1])
 
     def derived(self, layer: Arrays) -> Arrays:
-        """Arrays that follow from the layer's own, for wires and for ``layers_``."""
+        """Arrays that follow from the layer's own, for wires and for ``layers_``.
+
+        Parameters
+        ----------
+        layer : dict
+            Arrays of the layer.
+
+        Returns
+        -------
+        dict
+            Arrays by name.
+        """
         return {}
 
     def perceive(
@@ -147,11 +174,31 @@ class Rule(BaseEstimator):
             times the output moves the synapses from this layer's neurons to the cells above.
         share : (B,) array
             Each row's part in averages; sums to one.
+
+        Returns
+        -------
+        dict
+            A direction of the shape of its array for each name; names may be left out.
         """
         return {}
 
     def gains(self, layer: Arrays, output: Any, share: Any) -> Any:
-        """Eigenvalues of mean z z^T that the rule holds in check, largest first; here none."""
+        """Eigenvalues of mean z z^T that the rule holds in check; here none.
+
+        Parameters
+        ----------
+        layer : dict
+            Arrays of the layer.
+        output : (B, k) array
+            Activity z of the layer.
+        share : (B,) array
+            Each row's part in averages; sums to one.
+
+        Returns
+        -------
+        (n,) array
+            The eigenvalues, largest first.
+        """
         return output[0, :0]
 
 
