@@ -1,6 +1,8 @@
 """How the documentation site is built: ``python -m sphinx -W --keep-going -n doc doc/_build``."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import sklearn_localnet
@@ -102,17 +104,6 @@ html_theme_options = {
 }
 
 
-def assemble_changes():
-    """Write the page of changes: a heading for each folder of ``changes``, newest first."""
-    folders = [path for path in (HERE / "changes").iterdir() if path.is_dir()]
-    page = []
-    for folder in sorted(folders, key=lambda path: [*map(int, path.name.split("."))], reverse=True):
-        page += [folder.name, "-" * len(folder.name), ""]
-        page += [fragment.read_text() for fragment in sorted(folder.glob("*.rst"))]
-    (HERE / "generated").mkdir(exist_ok=True)
-    (HERE / "generated" / "changes.rst").write_text("\n".join(page))
-
-
 SYMBOLS = {
     "basal_weights": "W_1",
     "mean_activity": r"\bar z",
@@ -163,5 +154,19 @@ def tabulate_locality():
     (HERE / "generated" / "locality.rst").write_text("\n".join([*table, ""]))
 
 
-assemble_changes()
+def draft_changes(app):
+    """Write what ``changes`` says of the version that is not released yet, if anything."""
+    page = ""
+    if (HERE / "changes").exists():  # a release leaves no fragments behind
+        draft = [sys.executable, "-m", "towncrier", "build", "--draft"]
+        draft += ["--version", release, "--date", "not released"]
+        page = subprocess.check_output(draft, cwd=HERE.parent, text=True, stderr=subprocess.DEVNULL)
+    (HERE / "generated" / "changes.rst").write_text(page)
+
+
+def setup(app):
+    """Have the list of changes drafted before pages are read."""
+    app.connect("builder-inited", draft_changes)
+
+
 tabulate_locality()
