@@ -1,6 +1,7 @@
 """How the documentation site is built: ``python -m sphinx -W --keep-going -n doc doc/_build``."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,9 @@ exclude_patterns = [
     "auto_examples/*.ipynb",
     "changes",
     "generated/changes.rst",
+    "generated/classification.rst",
     "generated/locality.rst",
+    "generated/regression.rst",
 ]
 templates_path = ["_templates"]
 rst_prolog = ".. currentmodule:: sklearn_localnet"
@@ -42,9 +45,9 @@ default_role = "autolink"
 autodoc_member_order = "groupwise"
 toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False  # the template of a class shows them in full
-# All of numpydoc's checks of public docstrings, but for those of taste: sections that only some need
-# (ES01, EX01, SA01), a capital or a verb first (PR08, RT04, SS05), names and descriptions of what is
-# returned (RT02, RT03), and the order of parameters, most of which are given by name (PR03).
+# All of numpydoc's checks of public docstrings, but for those of taste: sections that only some
+# need (ES01, EX01, SA01), a capital or a verb first (PR08, RT04, SS05), names and descriptions of
+# what is returned (RT02, RT03), and the order of parameters, most of them given by name (PR03).
 numpydoc_validation_checks = {
     *("all", "ES01", "EX01", "SA01", "PR08", "RT04", "SS05", "RT02", "RT03", "PR03"),
 }
@@ -141,17 +144,33 @@ def named(name):
     return f"``{name}``" + (f" :math:`{SYMBOLS[name]}`" if name in SYMBOLS else "")
 
 
+def write_table(name, rows, *options):
+    """Write a page that is a table; the first row is its header."""
+    table = [".. list-table::", "   :header-rows: 1", *options, ""]
+    for first, *rest in rows:
+        table += [f"   * - {first}", *(f"     - {cell}" for cell in rest)]
+    (HERE / "generated").mkdir(exist_ok=True)
+    (HERE / "generated" / f"{name}.rst").write_text("\n".join([*table, ""]))
+
+
 def tabulate_locality():
     """Write the table of what each synapse may see, from what the code declares."""
     rows = [("of", "synapse", "joins", "its update may read")]
     for owner, name, kind in declared_synapses():
         joins = ", ".join(f"``{axis}``" for axis in kind.axes)
         rows.append((owner, named(name), joins, ", ".join(map(named, sorted(kind.sees)))))
-    table = [".. list-table::", "   :header-rows: 1", "   :widths: 14 32 22 32", ""]
-    for first, *rest in rows:
-        table += [f"   * - {first}", *(f"     - {cell}" for cell in rest)]
-    (HERE / "generated").mkdir(exist_ok=True)
-    (HERE / "generated" / "locality.rst").write_text("\n".join([*table, ""]))
+    write_table("locality", rows, "   :widths: 14 32 22 32")
+
+
+def tabulate_sources():
+    """Write the list of the tables that accuracy is measured on, from the script that gets them."""
+    script = runpy.run_path(str(HERE.parent / "examples" / "benchmarks" / "make_tables.py"))
+    for kind, tables in script["TABLES"].items():
+        rows = [("table", "at OpenML", "rows", "features")]
+        for name, table in tables.items():
+            link = f"`{table.openml} <https://www.openml.org/d/{table.data_id}>`__"
+            rows.append((name, link, f"{table.rows:,}", table.features))
+        write_table(kind, rows)
 
 
 def draft_changes(app):
@@ -170,3 +189,4 @@ def setup(app):
 
 
 tabulate_locality()
+tabulate_sources()
