@@ -1,12 +1,16 @@
 """Data for the benchmarks: from a folder of ``.npz`` files, or through scikit-learn's loaders.
 
 A folder holds ``mnist.npz``, ``fashion_mnist.npz`` (``X_train``, ``y_train``, ``X_test``,
-``y_test``; bytes), ``cifar10_test.npz`` (``X_test``, ``y_test``; bytes), ``uci_classification.npz``
-and ``uci_regression.npz`` (``NAME/X`` and ``NAME/y`` for each table). Without a folder the images
-come from OpenML, which needs a network, and the tables are those bundled with scikit-learn.
+``y_test``; bytes), ``cifar10_train.npz``, ``cifar100_train.npz`` (``jpeg``, the bytes of JPEG files
+one after another, image i from ``offsets[i]`` to ``offsets[i + 1]``, and ``y_train``),
+``uci_classification.npz`` and ``uci_regression.npz`` (``NAME/X`` and ``NAME/y`` for each table).
+Without a folder the images come from OpenML, which needs a network, and the tables are those
+bundled with scikit-learn. JPEG files are read by Pillow, which comes with matplotlib.
 """
 
 from functools import partial
+from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +20,7 @@ from sklearn import datasets
 OPENML_NAMES = {"mnist": "mnist_784", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR_10"}
 OPENML_TRAINING_ROWS = {"mnist": 60_000, "fashion_mnist": 60_000, "cifar10": 50_000}
 BLOCK = 2000
-SQUARE_LENGTH = 784  # of linear inputs on average: pixels of unit variance in 28 x 28 of them
+SQUARE_LENGTH = 784.0  # of linear inputs on average: pixels of unit variance in 28 x 28 of them
 BUNDLED = {
     "classification": {
         "breast_cancer": datasets.load_breast_cancer,
@@ -52,14 +56,24 @@ def load_images(name, folder=None):
         return *train, _pixels(file["X_test"]), file["y_test"].astype(int)
 
 
-def load_cifar10(folder=None):
-    """Return X, y of the 10,000 test images of CIFAR-10, pixels in [0, 1]."""
+def _decoded(jpeg, offsets):
+    """Bytes of JPEG files, one after another, to an array of pixels, an image a row."""
+    from PIL import Image
+
+    files = (BytesIO(jpeg[first:last]) for first, last in pairwise(offsets))
+    return np.stack([np.ravel(Image.open(file)) for file in files])
+
+
+def load_training_images(name, folder=None):
+    """Return X, y of the training images of any data set of images, pixels in [0, 1]."""
+    if not name.startswith("cifar"):
+        return load_images(name, folder)[:2]
     if folder is None:
-        X, y = _openml_images("cifar10")
-        n = OPENML_TRAINING_ROWS["cifar10"]
-        return _pixels(X[n:]), y[n:]
-    with np.load(Path(folder) / "cifar10_test.npz") as file:
-        return _pixels(file["X_test"]), file["y_test"].astype(int)
+        X, y = _openml_images(name)
+        n = OPENML_TRAINING_ROWS[name]
+        return _pixels(X[:n]), y[:n]
+    with np.load(Path(folder) / f"{name}_train.npz") as file:
+        return _pixels(_decoded(file["jpeg"], file["offsets"])), file["y_train"].astype(int)
 
 
 def table_names(kind, folder=None):
@@ -143,13 +157,17 @@ def load_function(name, seed):
     return FUNCTIONS[name][1](np.random.RandomState(seed))
 
 
-def load_linear_task(name, folder=None, rows=None):
-    """Return centred inputs of one length and one-hot targets minus 0.1 (at most ``rows``)."""
-    X, y = load_cifar10(folder) if name == "cifar10" else load_images(name, folder)[:2]
-    X, y = X[:rows], y[:rows]
+def load_linear_task(name, folder=None, rows=None, square_length=SQUARE_LENGTH):
+    """Return centred inputs of a mean square length and one-hot targets less a constant.
+
+    At most ``rows`` of each. The constant is one over the number of classes.
+    """
+    X, y = (part[:rows] for part in load_training_images(name, folder))
     X -= X.mean(axis=0, dtype=float).astype(X.dtype)
-    X *= np.sqrt(SQUARE_LENGTH / np.mean(np.einsum("ij,ij->i", X, X), dtype=float)).astype(X.dtype)
-    return X, np.eye(10)[y] - 0.1
+    found = np.mean(np.einsum("ij,ij->i", X, X), dtype=float)
+    X *= np.sqrt(square_length / found).astype(X.dtype)
+    n_classes = y.max() + 1
+    return X, np.eye(n_classes)[y] - 1 / n_classes
 
 
 class Moments(NamedTuple):

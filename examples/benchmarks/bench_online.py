@@ -7,7 +7,7 @@ Run it from the root of the repository::
 Both learn the same rows of MNIST, pixels less their mean, from the same weights in float64, and the
 weights afterwards must agree to 1e-10. The plain loop is the equations as printed; "frugal" counts
 against the same loop where a rate is multiplied into a vector before the outer product, which
-saves a pass over the matrix. Last comes the run of Fig. 3 on CIFAR-10, a million rows with k = 4.
+saves a pass over the matrix. Last come a million rows of Fig. 3's run on CIFAR-10, with k = 4.
 """
 
 import numpy as np
@@ -81,7 +81,7 @@ def compare(k, activation, interneurons, X, Y, repeats):
 
 
 def cifar(args):
-    """Seconds of Fig. 3's run on CIFAR-10, reshuffled for every pass over its 10,000 images."""
+    """Seconds of the first million rows of Fig. 3's run on CIFAR-10, drawn at random."""
     X, Y = load_linear_task("cifar10", args.data)
     settings = published(**CIFAR, learning_rate_decay=CIFAR_DECAY, random_state=0)
     network = LocalRuleRegressor(4, **settings)
