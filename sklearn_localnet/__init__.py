@@ -10,8 +10,10 @@ from .estimators._classifier import LocalRuleClassifier
 from .estimators._published import published
 from .estimators._regressor import LocalRuleRegressor
 from .export._onnx import register_onnx
-from .inspection._display import MicrocircuitDisplay, TeachingSignalDisplay, TrainingCurveDisplay
+from .inspection._circuit import MicrocircuitDisplay
+from .inspection._curves import TrainingCurveDisplay
 from .inspection._locality import audit_locality
+from .inspection._teaching import TeachingSignalDisplay
 from .training._loop import DivergenceError
 
 __all__ = [
