@@ -12,15 +12,19 @@ from .estimators._regressor import LocalRuleRegressor
 from .export._onnx import register_onnx
 from .inspection._circuit import MicrocircuitDisplay
 from .inspection._curves import TrainingCurveDisplay
+from .inspection._learning import LearningDisplay
 from .inspection._locality import audit_locality
+from .inspection._recorder import Recorder
 from .inspection._teaching import TeachingSignalDisplay
 from .training._loop import DivergenceError
 
 __all__ = [
     "DivergenceError",
+    "LearningDisplay",
     "LocalRuleClassifier",
     "LocalRuleRegressor",
     "MicrocircuitDisplay",
+    "Recorder",
     "TeachingSignalDisplay",
     "TrainingCurveDisplay",
     "audit_locality",

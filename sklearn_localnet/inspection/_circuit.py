@@ -11,13 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..estimators._validation import MatrixLike
-from ._drawing import draw_circuit, draw_summary
+from ._drawing import draw_circuit, largest
 from ._figure import axes_of, pyplot, title_of
 from ._fitted import fitted_network, layer_index
+from ._heatmaps import draw_summary
 from ._measure import rms_activity
 
 MOST_CELLS = 20  # of a kind that are drawn one by one
-KINDS = ("basal", "apical", "interneuron", "pyramidal_to_interneuron")  # of drawn synapses
+KINDS = ("basal", "apical", "interneuron", "pyramidal_to_interneuron")
+ARRAYS = {kind: f"{kind}_weights" for kind in KINDS}  # of drawn synapses
 
 
 class MicrocircuitDisplay:
@@ -117,18 +119,22 @@ class MicrocircuitDisplay:
         k, m = self.weights["basal"].shape
         n, n_inter = self.weights["apical"].shape[1], self.weights["interneuron"].shape[1]
         names = (
-            _names("feature_names", self.feature_names, m),
-            _names("target_names", self.target_names, n),
+            names_of("feature_names", self.feature_names, m),
+            names_of("target_names", self.target_names, n),
         )
-        small = max(k, m, n, n_inter) <= MOST_CELLS
+        small = is_small(self.weights)
         longest = max(map(len, names[0] + names[1]))
         size = (0.6 * k + 0.09 * longest + 5, 0.3 * (m + n + n_inter) + 3.2) if small else (9, 7.5)
         self.ax_ = axes_of(plt, ax, 1, size)[0]
         self.figure_ = self.ax_.figure
-        draw = draw_circuit if small else draw_summary
-        self.artists_ = draw(
-            self.ax_, self.weights, self.activity, *names, weight_cmap, activity_cmap
-        )
+        cmaps = weight_cmap, activity_cmap
+        if small:
+            limits = largest([self.weights]), largest([self.activity])
+            self.artists_ = draw_circuit(
+                self.ax_, self.weights, self.activity, limits, names, cmaps
+            )
+        else:
+            self.artists_ = draw_summary(self.ax_, self.weights, self.activity, names, cmaps)
         self.ax_.set_title(title_of(self, name))
         return self
 
@@ -185,13 +191,19 @@ class MicrocircuitDisplay:
         pyplot(f"{cls.__name__}.from_estimator")
         estimator, X = fitted_network(cls.__name__, estimator, X)
         place = layer_index(estimator, layer)
-        weights = _circuit_weights(cls.__name__, estimator, place)
-        found = estimator.compartments(X, y)
+        arrays = estimator.layers_[place]
+        lacking = [name for name in ARRAYS.values() if name not in arrays]
+        if lacking:
+            raise TypeError(
+                f"{cls.__name__} needs the arrays {', '.join(ARRAYS.values())} of a layer, as the "
+                f"rule Microcircuit makes them: the rule of this {type(estimator).__name__} is "
+                f"{estimator.rule!r}, which has no {', '.join(lacking)}."
+            )
         if feature_names is None and place == 0:
             feature_names = getattr(estimator, "feature_names_in_", None)
         display = cls(
-            weights,
-            rms_activity(estimator, found, X, y)[place],
+            circuit_weights(arrays),
+            rms_activity(estimator, X, y)[place],
             feature_names=feature_names,
             target_names=target_names,
             name=type(estimator).__name__ if name is None else name,
@@ -199,20 +211,20 @@ class MicrocircuitDisplay:
         return display.plot(ax, **kwargs)
 
 
-def _circuit_weights(caller, estimator, place):
-    """Weights of each kind of synapse of one layer that the drawing needs."""
-    layer, needed = estimator.layers_[place], [f"{kind}_weights" for kind in KINDS]
-    lacking = [name for name in needed if name not in layer]
-    if lacking:
-        raise TypeError(
-            f"{caller} needs the arrays {', '.join(needed)} of a layer, as the rule Microcircuit "
-            f"makes them: the rule of this {type(estimator).__name__} is {estimator.rule!r}, which "
-            f"has no {', '.join(lacking)}."
-        )
-    return {kind: layer[name] for kind, name in zip(KINDS, needed, strict=True)}
+def circuit_weights(layer):
+    """Weights of each kind of synapse that is drawn; None where a layer has not all of them."""
+    if not set(ARRAYS.values()) <= layer.keys():
+        return None
+    return {kind: layer[name] for kind, name in ARRAYS.items()}
 
 
-def _names(parameter, names, count):
+def is_small(weights):
+    """Whether a circuit is drawn cell by cell."""
+    cells = *weights["basal"].shape, *weights["apical"].shape, *weights["interneuron"].shape
+    return max(cells) <= MOST_CELLS
+
+
+def names_of(parameter, names, count):
     """Names as given, or numbers; as many as there are things to name."""
     names = range(count) if names is None else names
     if len(names) != count:

@@ -67,6 +67,13 @@ def fitted_network(caller, estimator, X=None):
     return network, X
 
 
+def unnamed(network):
+    """The network as one that was fitted without feature names, for rows that it has checked."""
+    shadow = network._shadow()
+    vars(shadow).pop("feature_names_in_", None)
+    return shadow
+
+
 def layer_index(network, layer):
     """Place of a hidden layer in ``layers_``, counted from the lowest.
 

@@ -3,35 +3,40 @@
 import numpy as np
 from scipy.sparse import issparse
 
+from ..network._inspect import gains, rows_forward
+
 SIGNALS = {"plateau": "plateau $a - Qn$", "teaching": "teaching signal"}  # the first there is
 
 
-def rms_activity(network, found, X, y=None):
+def rms_activity(network, X, y=None):
     """Root mean square over rows of every cell, by compartment, one dict a hidden layer.
 
     Parameters
     ----------
     network : LocalRuleEstimator
         Fitted.
-    found : list of Bunch
-        Its compartments for the rows.
     X, y : array-likes
-        The rows; where y is None no target is among the parts.
+        Rows; without y only what does not depend on it is there.
 
     Returns
     -------
     list of dict
-        The compartments, and ``input`` and ``target`` of the layer.
+        What `compartments` shows, ``input`` of the layer, and with y ``target``.
     """
-    inputs = [network._checked(X), *(cells.output for cells in found[:-1])]
+    found, forward = network.compartments(X, y), _forward(network, X)
     layers = [
-        {part: _size(rows) for part, rows in cells.items()} | {"input": _size(below)}
-        for cells, below in zip(found, inputs, strict=True)
+        {part: _size(rows) for part, rows in (shown | {"input": cells["input"]}).items()}
+        for shown, cells in zip(found, forward, strict=True)
     ]
-    if y is not None:
-        target = _size(network._encoded_targets(y, len(found[0].output))[0])
-        layers = [layer | {"target": target} for layer in layers]
-    return layers
+    if y is None:
+        return layers
+    target = _size(network._encoded_targets(y, len(forward[0]["output"]))[0])
+    return [layer | {"target": target} for layer in layers]
+
+
+def _forward(network, X):
+    """Cells of each hidden layer after the forward pass."""
+    return rows_forward(network._plan(), network._seen_layers(), network._checked(X))
 
 
 def _size(rows):
@@ -54,11 +59,21 @@ def angles(one, other):
     return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
 
 
-def teaching_angles(network, found, X, y):
-    """Angles between what teaches each hidden layer and backpropagation's signal, row by row.
+def teaching_angles(network, X, y):
+    """Angle of what teaches each hidden layer to backpropagation's signal, (N,) arrays in degrees.
 
     NaN where the rule does not show what teaches.
     """
-    for cells, signal in zip(found, network._backprop_signal(X, y), strict=True):
-        kind = signal_kind(cells)
-        yield angles(cells[kind], signal) if kind else np.full(len(signal), np.nan)
+    found, signals = network.compartments(X, y), network._backprop_signal(X, y)
+    kinds = map(signal_kind, found)
+    return [
+        angles(cells[kind], signal) if kind else np.full(len(signal), np.nan)
+        for cells, kind, signal in zip(found, kinds, signals, strict=True)
+    ]
+
+
+def held_gains(network, X):
+    """Eigenvalues of mean z z^T that the rule holds in check, of each hidden layer; or no list."""
+    outputs = [cells["output"] for cells in _forward(network, X)]
+    share = np.full(len(outputs[0]), 1 / len(outputs[0]))
+    return gains(network._plan().rule, network._seen_layers()[:-1], outputs, share)

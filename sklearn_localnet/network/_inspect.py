@@ -41,3 +41,22 @@ def compartments(plan, layers, x, target, truth):
         error, _ = plan.readout.error(read, truth, truth[:, 0] * 0 + 1 / len(truth))
         held = plan.rule.perceive(layers, held, target, error)
     return [{name: cells[name] for name in shown if name in cells} for cells in held]
+
+
+def gains(rule, layers, outputs, share):
+    """Eigenvalues of mean z z^T that the rule holds in check, of each hidden layer.
+
+    Parameters
+    ----------
+    rule : Rule
+        One without the method ``gains`` holds none in check.
+    layers : list of dict
+        Arrays of each hidden layer.
+    outputs : list of (N, k) arrays
+        Output of each.
+    share : (N,) array
+        Each row's part in averages.
+    """
+    if not hasattr(rule, "gains"):
+        return []
+    return [rule.gains(*of_layer, share) for of_layer in zip(layers, outputs, strict=True)]

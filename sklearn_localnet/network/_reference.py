@@ -9,7 +9,7 @@ import math
 from ..rules import _equations as eq
 from ._forward import forward_with_slopes
 from ._inputs import LIMIT, check_sizes, follow
-from ._inspect import with_derived
+from ._inspect import gains, with_derived
 from ._modulation import add_gates
 from ._network import State, decays, mirrored
 from ._readout import scores
@@ -223,13 +223,7 @@ class Reference:
 
     def gains(self, outputs, share):
         """Eigenvalues of mean z z^T that the rule holds in check, of each hidden layer."""
-        rule = self.plan.rule
-        if not hasattr(rule, "gains"):
-            return []
-        return [
-            rule.gains(arrays, output, share)
-            for arrays, output in zip(self.labile[:-1], outputs, strict=True)
-        ]
+        return gains(self.plan.rule, self.labile[:-1], outputs, share)
 
     def is_finite(self):
         """Whether every number that the next update changes is finite."""
