@@ -1,10 +1,10 @@
-"""Small tables with every kind of target, estimators that learn them quickly, and their state."""
+"""Small tables with every kind of target, estimators that learn them, their state and records."""
 
 import numpy as np
 from numpy.testing import assert_array_equal
 from sklearn.datasets import make_classification, make_multilabel_classification
 
-from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor
+from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor, Recorder
 
 ACTIVATIONS = ["relu", "identity", "tanh", "logistic"]
 TARGETS = ["binary", "multiclass", "binary strings", "strings", "booleans", "multilabel"]
@@ -59,3 +59,12 @@ def assert_same_state(one, other):
     assert found.keys() == expected.keys()
     for name, array in found.items():
         assert_array_equal(array, expected[name], err_msg=name)
+
+
+def recorded(network, X, y, n_calls=3, **parameters):
+    """A recorder that was called after each of some calls of partial_fit."""
+    recorder = Recorder(**parameters)
+    first = {"classes": np.unique(y)} if isinstance(network, LocalRuleClassifier) else {}
+    for _ in range(n_calls):
+        recorder(network.partial_fit(X, y, **first), X, y)
+    return recorder

@@ -13,28 +13,24 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from small import classifier, recorded
 
 from sklearn_localnet import (
     LocalRuleClassifier,
     LocalRuleRegressor,
     MicrocircuitDisplay,
+    Recorder,
     TeachingSignalDisplay,
     TrainingCurveDisplay,
 )
 from sklearn_localnet.rules import Microcircuit, Rule
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.usefixtures("plt"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
 NAMES = ["sepal length", "sepal width", "petal length", "petal width"]
 SPECIES = ["setosa", "versicolor", "virginica"]
-
-
-@pytest.fixture(autouse=True)
-def plt():
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    yield pyplot
-    pyplot.close("all")
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +293,48 @@ def test_a_rule_that_holds_no_gain_in_check_has_no_gains_to_draw(other):
     unnamed = TrainingCurveDisplay([3.0, 2.0]).plot()
     assert list(unnamed.lines_) == ["loss"]
     assert unnamed.axes_[0].get_legend() is None
+
+
+def test_curves_of_a_recorder_are_drawn_over_the_rows_learnt(iris):
+    recorder = recorded(classifier(hidden_layer_sizes=(6, 5)), *iris, n_calls=4)
+    display = TrainingCurveDisplay.from_recorder(recorder, layer=0)
+    assert list(display.lines_) == ["loss", "current", "angle", "gain"]
+    for lines in display.lines_.values():
+        for line in lines:
+            assert_array_equal(line.get_xdata(), [150, 300, 450, 600])
+    losses = [record.network.loss_ for record in recorder.records_]
+    assert_array_equal(display.lines_.loss[0].get_ydata(), losses)
+    legend = display.axes_[1].get_legend().get_texts()
+    parts = ["basal", "output", "interneuron", "inhibition", "apical", "plateau"]
+    assert [text.get_text() for text in legend] == parts
+    for line, part in zip(display.lines_.current, parts, strict=True):
+        sizes = [np.linalg.norm(record.currents[0][part]) for record in recorder.records_]
+        proportional(line.get_ydata(), np.array(sizes))
+    angles = [np.nanmedian(record.angles[0]) for record in recorder.records_]
+    assert_allclose(display.lines_.angle[0].get_ydata(), angles)
+    gains = [line.get_ydata() for line in display.lines_.gain]
+    assert_array_equal(np.transpose(gains), [record.gains[0] for record in recorder.records_])
+
+
+def test_curves_of_a_recorder_hold_validation_scores(iris):
+    pytest.importorskip("sklearn.callback")
+    recorder = Recorder(at=2)
+    network = LocalRuleClassifier(5, early_stopping=True, max_iter=7, random_state=0)
+    scores = network.set_callbacks(recorder).fit(*iris).validation_scores_
+    line = TrainingCurveDisplay.from_recorder(recorder).lines_.validation_score[0]
+    assert_array_equal(line.get_ydata(), scores[1::2])
+
+
+def test_curves_of_a_rule_without_gains_or_a_shown_signal_lack_these(iris):
+    recorder = recorded(classifier(rule=Silent()), *iris)
+    assert list(TrainingCurveDisplay.from_recorder(recorder).lines_) == ["loss", "current"]
+
+
+def test_what_is_no_recorder_or_has_no_records_is_refused(model):
+    with pytest.raises(TypeError, match="from_recorder takes a Recorder, got LocalRuleClassifier"):
+        TrainingCurveDisplay.from_recorder(model)
+    with pytest.raises(ValueError, match="this Recorder has no records"):
+        TrainingCurveDisplay.from_recorder(Recorder())
 
 
 # Teaching signals

@@ -1,7 +1,6 @@
 """Curves over training."""
 
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +15,7 @@ LABELS = {
     "loss": "loss",
     "validation_score": "validation score",
     "current": "current (RMS)",
-    "angle": "angle to backprop's signal [degrees]",
+    "angle": "angle to backprop's [degrees]",
     "gain": "eigenvalues of mean $z z^T$",
 }
 MARKS = {"angle": 90, "gain": 1}  # heights with a line for comparison
@@ -113,6 +112,7 @@ class TrainingCurveDisplay:
         for axes, (kind, curve) in zip(self.axes_, curves.items(), strict=True):
             lines = self.lines_[kind] = axes.plot(place, curve, **kwargs)
             axes.set(xlabel=label, ylabel=LABELS[kind])
+            axes.locator_params(axis="x", integer=True, nbins=4)
             axes.spines[["top", "right"]].set_visible(False)
             lines[0].set_label(title_of(self, name))
             if kind in MARKS:
@@ -124,7 +124,6 @@ class TrainingCurveDisplay:
             self.axes_[list(curves).index("current")].legend(
                 self.lines_.current, self.currents, frameon=False
             )
-        self.axes_[0].xaxis.get_major_locator().set_params(integer=True)
         if title_of(self, name) is not None:
             self.axes_[0].legend(frameon=False)
         return self
@@ -243,11 +242,10 @@ class TrainingCurveDisplay:
         records = recorded(f"{cls.__name__}.from_recorder", recorder)
         networks = [record.network for record in records]
         place = layer_index(networks[-1], layer)
-        gains = [record.gains[place] for record in records if record.gains]
         validated = bool(networks[-1].validation_scores_)
         display = cls(
             [network.loss_ for network in networks],
-            np.transpose([*zip_longest(*gains, fillvalue=np.nan)]),  # new classes add gains
+            [record.gains[place] for record in records if record.gains],
             validation_scores=[n.validation_scores_[-1] for n in networks] if validated else None,
             currents=_sizes([record.currents[place] for record in records]),
             angle_curve=_medians([record.angles[place] for record in records]),

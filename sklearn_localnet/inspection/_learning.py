@@ -10,7 +10,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import is_classifier
 
 from ..rules._rule import check_number
 from ._circuit import circuit_weights, is_small, names_of
@@ -143,17 +142,14 @@ class LearningDisplay:
         network = self.records[-1].network
         panels = [self._layer_panel(layer_index(network, self.layer))]
         if is_plane(network, self.y):
-            classes = network.classes_ if is_classifier(network) else None
-            panels.append(
-                lambda ax, record: draw_plane(ax, record.network, self.X, self.y, classes)
-            )
+            panels.append(lambda ax, record: draw_plane(ax, record.network, self.X, self.y))
         return panels
 
     def _layer_panel(self, place):
         last = circuit_weights(self.records[-1].weights[place])
         as_circuit = last is not None and is_small(last)
         weights_of = _circuit_of if as_circuit else _maps_of
-        features, targets = self._names(place) if as_circuit else ((), ())
+        names = self._names(place) if as_circuit else None
         limits = (
             largest([weights_of(record, place) for record in self.records]),
             largest([record.currents[place] for record in self.records]),
@@ -162,7 +158,6 @@ class LearningDisplay:
         def draw(ax, record):
             weights, currents = weights_of(record, place), record.currents[place]
             if as_circuit:
-                names = features, targets[: len(currents.target)]  # a network may have grown
                 draw_circuit(ax, weights, currents, limits, names, CMAPS)
             else:
                 shown = ["basal", "output", signal_kind(currents)]
@@ -172,7 +167,7 @@ class LearningDisplay:
         return draw
 
     def _names(self, place):
-        """Names of the layer's inputs and of the targets, in the last record."""
+        """Names of the layer's inputs and of the targets."""
         last, features = self.records[-1], self.feature_names
         if features is None and place == 0:
             features = getattr(last.network, "feature_names_in_", None)

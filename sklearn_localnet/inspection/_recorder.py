@@ -56,14 +56,19 @@ class Recorder:
     Attributes
     ----------
     records_ : list of named tuples
-        One for each time, with ``epoch`` and ``n_samples``, the rows learnt so far (``t_``);
-        ``network``, a fitted copy, which predicts, is drawn and can learn on; and lists with an
-        entry for each hidden layer: ``weights``, arrays by name as in ``layers_``; ``currents``,
-        the root mean square over rows of each cell, by compartment, with ``input`` and ``target``;
-        ``angles`` (n_rows,) in degrees of the teaching signal to backpropagation's, NaN where
-        either is zero or the rule shows none; ``gains``, the eigenvalues of mean z z^T that the
-        rule holds in check, as in ``gain_curve_`` but over these rows; empty where it holds none.
-    X_, y_ : arrays
+        One for each time. Lists have an entry for each hidden layer.
+
+        - ``epoch``, and ``n_samples``, the rows learnt so far (``t_``);
+        - ``network``: a fitted copy, which predicts, is drawn and learns on;
+        - ``weights``: list of arrays by name, those of ``layers_``;
+        - ``currents``: list of arrays by compartment, the root mean square over rows of each cell,
+          with the layer's ``input`` and ``target``;
+        - ``angles``: list of ndarray of shape (n_rows,), from what teaches the layer to
+          backpropagation's signal, in degrees; NaN where either is zero or the rule shows none;
+        - ``gains``: list of ndarray, the eigenvalues of mean z z^T over these rows that the rule
+          holds in check (``gain_curve_``), largest first; empty where it holds none.
+
+    X_, y_ : {array, sparse matrix} of shape (n_rows, n_features), array of shape (n_rows, ...)
         The rows that the last record looked at, as they reach the network.
 
     See Also
@@ -118,7 +123,13 @@ class Recorder:
         self._look(network, network._checked(X), y)
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Begin anew: the records are those of one call of `fit`."""
+        """Begin anew: the records are those of one call of `fit`, which calls this.
+
+        Raises
+        ------
+        TypeError
+            Where it is a callback of another estimator, such as a pipeline.
+        """
         if not isinstance(estimator, LocalRuleEstimator):
             raise TypeError(
                 f"{type(self).__name__} is a callback of LocalRuleClassifier and "
@@ -127,15 +138,15 @@ class Recorder:
         self.records_ = []
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        """Do nothing at the end of `fit`."""
+        """Do nothing; `fit` calls this at its end."""
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Do nothing before an epoch."""
+        """Do nothing; `fit` calls this before each epoch."""
 
     def on_fit_task_end(
         self, estimator: Any, context: Any, *, X: Any, y: Any, fitted_estimator: Any
     ) -> None:
-        """Look at the network after an epoch."""
+        """Look at the network, if it is time to; `fit` calls this after each epoch."""
         if context.task_name == "epoch":
             self._look(fitted_estimator, X, y)
 
