@@ -2,39 +2,33 @@
 
 import argparse
 import json
-import os
-import stat
 import sys
 import warnings
 
 import numpy as np
-from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_digits
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold, StratifiedKFold, cross_validate
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch
 
 from sklearn_localnet import DivergenceError, LocalRuleClassifier, LocalRuleRegressor
 
-MAX_BYTES = 2 * 1024**3
-MAX_COLUMNS = 20_000
-MAX_CATEGORIES = 50  # of a text column; fewer where there are many such columns
-MAX_CLASSES = 1_000
-MAX_SIZE = 1e100  # of a number; sums of squares of larger ones overflow
-
 DESCRIPTION = """\
 Cross-validate LocalRuleClassifier against MLPClassifier: same folds, same hidden layer, defaults
-otherwise. Fit seconds cover scaling and encoding as well. Without FILE the table is the digits that
-come with scikit-learn."""
+otherwise; beside them a linear model and a constant guess. Fit seconds cover scaling and encoding
+as well. Without FILE the table is the digits that come with scikit-learn. With --load a saved model
+predicts the rows of FILE instead, and its predictions are printed, one a line."""
 EPILOG = "exit status: 0 done, 1 training diverged, 2 bad usage or input, 130 interrupted"
 
 
 def main(argv=None):
-    """Run the comparison and print it.
+    """Run the comparison and print it, or print the predictions of a saved model.
 
     Parameters
     ----------
@@ -48,15 +42,16 @@ def main(argv=None):
     """
     options = _options(argv)
     try:
-        table = _digits() if options.file is None else _table(options)
-        report = _report(table, options, _compare(table, options))
+        if options.load:
+            _predict(options)
+        else:
+            _compare(options)
     except (ImportError, MemoryError, OSError, ValueError) as error:
         return _fail(error, 2)
     except DivergenceError as error:
         return _fail(error, 1)
     except (KeyboardInterrupt, UserWarning):
         return _fail("interrupted", 130)
-    print(json.dumps(report, indent=2) if options.json else _text(report))
     return 0
 
 
@@ -64,18 +59,37 @@ def _options(argv):
     parser = argparse.ArgumentParser(
         prog="python -m sklearn_localnet", description=DESCRIPTION, epilog=EPILOG
     )
-    parser.add_argument("file", nargs="?", metavar="FILE", help="a CSV table with a header line")
-    parser.add_argument("--target", metavar="COLUMN", help="the column of FILE to predict")
-    parser.add_argument("--regression", action="store_true", help="predict a number; report R2")
-    parser.add_argument("--hidden", type=_at_least(1), default=100, help="hidden neurons (100)")
-    parser.add_argument("--folds", type=_at_least(2), default=5, help="folds (5)")
-    parser.add_argument("--seed", type=_at_least(0), default=0, help="seed of folds and models (0)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    column = {"metavar": "COLUMN", "action": "append", "default": []}
+    add = parser.add_argument
+    add("file", nargs="?", metavar="FILE", help="a table as text, such as CSV; gzip is unpacked")
+    add("--target", metavar="COLUMN", help="the column of FILE to predict")
+    add("--regression", action="store_true", help="predict a number; report R2")
+    add("--drop", help="a column to leave out; may be repeated", **column)
+    add("--keep", help="a column to take where it would be left out; may be repeated", **column)
+    add("--sep", type=_separator, metavar="CHAR", help="between columns; told from FILE")
+    add("--decimal", choices=[".", ","], help="the decimal sign; told from FILE")
+    add("--encoding", type=_encoding, help="such as latin-1; told from FILE")
+    add("--save", metavar="MODEL", help="fit the local rule to all rows and save it by skops")
+    add("--load", metavar="MODEL", help="predict the rows of FILE by what --save wrote")
+    add("--hidden", type=_at_least(1), default=100, help="hidden neurons (100)")
+    add("--folds", type=_at_least(2), default=5, help="folds (5)")
+    add("--seed", type=_at_least(0), default=0, help="seed of folds and models (0)")
+    add("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(argv)
-    if options.file is not None and options.target is None:
+    given = {name for name, value in vars(options).items() if value != parser.get_default(name)}
+    if options.file is None:
+        wrong, problem = given - {"hidden", "folds", "seed", "json"}, "needs FILE"
+    elif options.load:
+        allowed = {"file", "load", "sep", "decimal", "encoding"}
+        wrong, problem = given - allowed, "does not go with --load"
+    else:
+        wrong = set()
+    if wrong:
+        parser.error(f"--{min(wrong)} {problem}")
+    if options.file and not (options.target or options.load):
         parser.error("FILE needs --target COLUMN")
-    if options.file is None and (options.target is not None or options.regression):
-        parser.error("--target and --regression need FILE")
+    if options.target in options.drop:
+        parser.error("--drop names the column of --target")
     return options
 
 
@@ -89,150 +103,109 @@ def _at_least(least):
     return integer
 
 
+def _separator(text):
+    text = {"\\t": "\t", "tab": "\t"}.get(text, text)
+    if len(text) != 1 or text in '"\r\n':
+        raise argparse.ArgumentTypeError("a separator is one character, or tab")
+    return text
+
+
+def _encoding(text):
+    try:
+        "".encode(text)
+    except (LookupError, UnicodeError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no encoding that Python knows") from None
+    return text
+
+
 def _fail(error, status):
     # Messages from elsewhere may run over several lines.
     print("error:", " ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
     return status
 
 
+def _compare(options):
+    """Compare the models, print what came of it, and save the local rule's."""
+    dump = _skops().dump if options.save else None
+    table = _digits() if options.file is None else _table(options)
+    if not options.json:
+        print(_described(table.facts), flush=True)
+    models = _models(table, options)
+    report = table.facts | _report(_results(table, models, options), options)
+    print(json.dumps(report, indent=2) if options.json else _text(report))
+    if dump:
+        with warnings.catch_warnings():
+            _refuse_interrupted_training()
+            name, model = next(iter(models.items()))
+            dump(model.fit(table.X, table.y), options.save)
+        if not options.json:
+            print(f"saved {name}, fitted to all rows: FILE --load {options.save} predicts by it")
+
+
 def _digits():
     X, y = load_digits(return_X_y=True)
-    return Bunch(X=X, y=y, names=np.arange(10), dropped=0, prepare=StandardScaler())
+    facts = {"data": "digits", "read": None, "target": None, "rows": len(y), "dropped_rows": 0}
+    facts |= {"columns": X.shape[1], "treatment": {}, "notes": []}
+    return Bunch(X=X, y=y, prepare=StandardScaler(), facts=facts)
 
 
 def _table(options):
-    """Read and check the table; `prepare` turns its columns into numbers inside each fold."""
-    frame = _read(options.file, options.target)
-    target = frame.pop(options.target)
-    kept = target.notna()
-    dropped = int((~kept).sum())
-    if dropped:
-        print(f"note: left out {dropped} row(s) without {options.target!r}", file=sys.stderr)
-    frame, target = frame[kept].copy(), target[kept]
-    if target.nunique() < 2:
-        held = f"only {str(target.iloc[0])!r}" if len(target) else "no value"
-        raise ValueError(f"target column {options.target!r} of {options.file} holds {held}")
-    y, names = (_numbers(target), None) if options.regression else target.factorize()
-    numeric = list(frame.select_dtypes("number"))
-    text = [name for name in frame if name not in set(numeric)]
-    # A missing text is a category of its own.
-    frame[text] = frame[text].astype(object).where(frame[text].notna(), "").astype(str)
-    encoder = OneHotEncoder(
-        handle_unknown="infrequent_if_exist",
-        min_frequency=2,
-        max_categories=max(2, min(MAX_CATEGORIES, MAX_COLUMNS // max(1, len(text)))),
-    )
-    scaler = make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()
-    )
-    prepare = ColumnTransformer([("numeric", scaler, numeric), ("text", encoder, text)])
-    return Bunch(X=frame, y=y, names=names, dropped=dropped, prepare=prepare)
+    """Read the table; `prepare` turns its columns into numbers inside each fold."""
+    names = "target", "regression", "folds", "drop", "keep"
+    chosen = {name: getattr(options, name) for name in names}
+    return _reading().read_table(options.file, **chosen, **_written(options))
 
 
-def _read(path, target):
-    """Read the file into a pandas frame whose columns can be used."""
+def _reading():
     try:
-        import pandas as pd
+        from sklearn_localnet.table import _columns
     except ImportError as error:
         raise ImportError(
             "reading a table needs pandas: pip install 'sklearn-localnet[table]'"
         ) from error
-    _check_file(path)
-    try:
-        with open(path, "rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(file, index_col=False, skipinitialspace=True, low_memory=False)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text") from error
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise ValueError(f"{path} is not a well-formed table: {error}") from error
-    except pd.errors.EmptyDataError as error:
-        raise ValueError(f"{path} is empty") from error
-    if target not in frame:
-        some = ", ".join(map(repr, frame.columns[:10])) + ", ..." * (frame.shape[1] > 10)
-        raise ValueError(f"{path} has no column {target!r}; it has {some}")
-    if frame.shape[1] == 1:
-        raise ValueError(f"{path} has no feature columns beside {target!r}")
-    if not len(frame):
-        raise ValueError(f"{path} has no rows")
-    frame = frame.replace([np.inf, -np.inf], np.nan)
-    sizes = frame.select_dtypes("number").abs().max()
-    if (sizes > MAX_SIZE).any():
-        raise ValueError(f"column {sizes.idxmax()!r} of {path} holds values above {MAX_SIZE:.0e}")
-    return frame
+    return _columns
 
 
-def _check_file(path):
-    """Refuse what would exhaust memory or be read as nonsense."""
-    status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{path} is not a regular file")
-    if status.st_size > MAX_BYTES:
-        raise ValueError(f"{path} is larger than {MAX_BYTES / 1024**3:.3g} GiB, the most accepted")
-    with open(path, "rb") as file:
-        commas = 0  # in the line so far
-        while chunk := file.read(2**20):
-            if b"\0" in chunk:
-                raise ValueError(f"{path} is not UTF-8 text: it holds NUL bytes")
-            for number, part in enumerate(chunk.replace(b"\r", b"\n").split(b"\n")):
-                commas = part.count(b",") + (0 if number else commas)
-                if commas > MAX_COLUMNS:
-                    raise ValueError(f"{path} has more than {MAX_COLUMNS} feature columns")
-
-
-def _numbers(target):
-    import pandas as pd
-
-    numbers = pd.to_numeric(target, errors="coerce")
-    wrong = target[numbers.isna()]
-    if len(wrong):
-        raise ValueError(f"target column {target.name!r} is not numeric: {str(wrong.iloc[0])!r}")
-    return numbers.to_numpy(dtype=float)
+def _written(options):
+    return {name: getattr(options, name) for name in ("sep", "decimal", "encoding")}
 
 
 def _folds(table, options):
-    """Split the rows once, so that both models see the same folds."""
+    """Split the rows once, so that all models see the same folds."""
     splitter = KFold if options.regression else StratifiedKFold
-    if options.regression:
-        if len(table.y) < 2 * options.folds:
-            raise ValueError(f"{len(table.y)} rows are too few for --folds {options.folds}")
-    else:
-        counts = np.bincount(table.y)
-        rarest = counts.argmin()
-        problem = None
-        if len(counts) > MAX_CLASSES:
-            problem = f"the target has more than {MAX_CLASSES} classes"
-        elif counts[rarest] < options.folds:
-            name, rows = str(table.names[rarest]), counts[rarest]
-            problem = f"class {name!r} has {rows} row(s), fewer than --folds {options.folds}"
-        if problem:
-            raise ValueError(f"{problem}; a target of numbers may want --regression")
     return splitter(options.folds, shuffle=True, random_state=options.seed).split(table.X, table.y)
 
 
 def _models(table, options):
-    pair = LocalRuleClassifier, MLPClassifier
     if options.regression:
-        pair = LocalRuleRegressor, MLPRegressor
-    models = {}
-    for kind in pair:
-        model = kind(hidden_layer_sizes=(options.hidden,), random_state=options.seed)
+        kinds = LocalRuleRegressor, MLPRegressor
+        yardsticks = {"ridge regression": Ridge(), "mean": DummyRegressor()}
+    else:
+        kinds = LocalRuleClassifier, MLPClassifier
+        linear = LogisticRegression(max_iter=1000)
+        yardsticks = {"logistic regression": linear, "most frequent class": DummyClassifier()}
+    hidden = {"hidden_layer_sizes": (options.hidden,), "random_state": options.seed}
+    models = {kind.__name__: kind(**hidden) for kind in kinds} | yardsticks
+    for name, model in models.items():
         if options.regression:
             model = TransformedTargetRegressor(model, transformer=StandardScaler())
-        models[kind.__name__] = make_pipeline(table.prepare, model)
+        models[name] = make_pipeline(table.prepare, model)
     return models
 
 
-def _compare(table, options):
-    """Scores and fit seconds of each model; in turns, so that the machine's noise hits both."""
-    models = _models(table, options)
+def _refuse_interrupted_training():
+    """Let a network that would go on half trained raise a UserWarning."""
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    warnings.filterwarnings("error", "Training interrupted", UserWarning)
+
+
+def _results(table, models, options):
+    """Scores and fit seconds of each model; in turns, so that the machine's noise hits all."""
     results = {name: {"scores": [], "fit_seconds": []} for name in models}
     for number, fold in enumerate(_folds(table, options), start=1):
         for name, model in models.items():
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                # Either model would go on half trained.
-                warnings.filterwarnings("error", "Training interrupted", UserWarning)
+                _refuse_interrupted_training()
                 run = cross_validate(model, table.X, table.y, cv=[fold], error_score="raise")
             score, seconds = run["test_score"].item(), run["fit_time"].item()
             results[name]["scores"].append(score)
@@ -242,37 +215,109 @@ def _compare(table, options):
     return results
 
 
-def _report(table, options, results):
+def _report(results, options):
     for result in results.values():
         result["mean"] = float(np.mean(result["scores"]))
         result["spread"] = float(np.std(result["scores"]))
         result["median_fit_seconds"] = float(np.median(result["fit_seconds"]))
-    local, mlp = (result["median_fit_seconds"] for result in results.values())
+    local, mlp, *_ = results.values()
     return {
-        "data": options.file or "digits",
-        "target": options.target,
         "metric": "R2" if options.regression else "accuracy",
-        "rows": len(table.y),
-        "dropped_rows": table.dropped,
-        "columns": table.X.shape[1],
         "folds": options.folds,
         "hidden": options.hidden,
         "seed": options.seed,
         "models": results,
-        "fit_time_ratio": local / mlp,
+        "verdict": _verdict(results),
+        "fit_time_ratio": local["median_fit_seconds"] / mlp["median_fit_seconds"],
     }
+
+
+def _verdict(results):
+    """Hold the local rule against each other model, fold by fold."""
+    (_, local), *others = results.items()
+    verdict = {}
+    for name, result in others:
+        differences = np.subtract(local["scores"], result["scores"])
+        mean, spread = float(differences.mean()), float(differences.std())
+        word = "better than" if mean > 0 else "worse than"
+        word = "within the spread of" if abs(mean) <= spread else word
+        verdict[name] = {"difference": mean, "spread": spread, "word": word}
+    return verdict
+
+
+def _how_read(path, how):
+    header = "names in its first line" if how["header"] else "no header, columns go by number"
+    return (
+        f"{path}: encoding {how['encoding']}, separator {how['sep']!r}, "
+        f"decimal {how['decimal']!r}, {header}"
+    )
+
+
+def _described(facts):
+    """Say what was read, and what becomes of each column."""
+    lines = []
+    if facts["read"]:
+        lines.append(_how_read(facts["data"], facts["read"]))
+    lines.append(f"{facts['rows']} rows, {facts['columns']} columns")
+    groups = {}
+    for name, treatment in facts["treatment"].items():
+        groups.setdefault(treatment, []).append(name)
+    for treatment, names in groups.items():
+        more = f" and {len(names) - 10} more" * (len(names) > 10)
+        lines.append(f"{treatment}: {', '.join(names[:10])}{more}")
+    return "\n".join([*lines, *(f"note: {note}" for note in facts["notes"]), ""])
 
 
 def _text(report):
     lines = [
-        "{rows} rows, {columns} columns, {folds} folds, {hidden} hidden neurons".format(**report),
+        "{folds} folds, {hidden} hidden neurons".format(**report),
         f"{'':19}  {report['metric']:^19}  fit seconds",
     ]
     for name, result in report["models"].items():
         score = f"{result['mean']:.4f} +/- {result['spread']:.4f}"
         lines.append(f"{name:19}  {score:>19}  {result['median_fit_seconds']:11.3f}")
-    lines.append(f"{'ratio':19}  {'':19}  {report['fit_time_ratio']:11.3f}")
+    local, mlp, *_ = report["models"]
+    lines.append(f"{'ratio':19}  {'':19}  {report['fit_time_ratio']:11.3f}  ({local} / {mlp})")
+    lines.append(f"{local}, fold by fold:")
+    for name, verdict in report["verdict"].items():
+        difference = f"{verdict['difference']:+.4f} +/- {verdict['spread']:.4f}"
+        lines.append(f"  {verdict['word']:20} {name:19}  {difference}")
     return "\n".join(lines)
+
+
+def _skops():
+    try:
+        import skops.io
+    except ImportError as error:
+        raise ImportError(
+            "saving and loading a model needs skops: pip install 'sklearn-localnet[skops]'"
+        ) from error
+    return skops.io
+
+
+def _load(path, functions):
+    """Load what `--save` wrote; a file may name no other types than that has, and skops trusts."""
+    load = _skops().load
+    trusted = [LocalRuleClassifier, LocalRuleRegressor, np.dtype, *functions]
+    try:
+        model = load(path, trusted=[f"{kind.__module__}.{kind.__name__}" for kind in trusted])
+        return model, {part: names for part, _, names in model[0].transformers}
+    except OSError:
+        raise
+    except Exception as error:  # of many types, where a file is damaged or of another kind
+        raise ValueError(f"{path} is no model that --save wrote") from error
+
+
+def _predict(options):
+    """Print what a saved model predicts for each row of a file."""
+    reading = _reading()
+    model, parts = _load(options.load, [reading.calendar])
+    rows, how = reading.read_rows(
+        options.file, list(model.feature_names_in_), parts["numbers"], **_written(options)
+    )
+    print(_how_read(options.file, how), file=sys.stderr)
+    predictions = rows[[]].assign(prediction=model.predict(rows))
+    print(predictions.to_csv(index=False), end="")
 
 
 if __name__ == "__main__":

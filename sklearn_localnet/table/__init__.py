@@ -1,0 +1,1 @@
+"""Tables from files, for the command line; needs pandas."""
