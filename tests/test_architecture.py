@@ -63,6 +63,8 @@ FLOW = [
     "inspection._learning",
     "export._onnx",
     "__init__",
+    "table._file",
+    "table._columns",
     "__main__",
 ]
 OF_ANY_RULE = {"rules._rule", "rules._equations", "rules._gain"}
@@ -178,8 +180,11 @@ def test_every_module_has_its_place_in_the_flow():
     assert modules == set(FLOW)
 
 
-def test_the_shell_uses_public_names_only():
-    assert set(imported("__main__")) == {"__init__"}
+def test_the_shell_uses_public_names_and_reads_tables():
+    assert set(imported("__main__")) == {"__init__", "table._columns"}
+    assert {found for module in FLOW[:-1] for found in imported(module) if "table" in found} == {
+        "table._file"
+    }
 
 
 def defaults(cls):

@@ -62,10 +62,7 @@ def read_table(path, target, regression, folds, drop, keep, **written):
     if len(given) < len(frame):
         notes.append(f"left out {len(frame) - len(given)} row(s) without {target!r}")
     where = f"target column {target!r} of {path}"
-    if regression:
-        y = _values(given, where, folds, how)
-    else:
-        y = _labels(given, where, folds, notes)
+    y = _values(given, where, folds, how) if regression else _labels(given, where, folds, notes)
     if y.nunique() < 2:
         held = f"only {str(y.iloc[0])[:50]!r}" if len(y) else "no value"
         raise ValueError("; ".join([f"{where} holds {held}", *notes]))
@@ -187,7 +184,7 @@ def calendar(frame, formats):
     for name, layout in formats.items():
         dates = pd.to_datetime(frame[name], format=layout, errors="coerce", utc=True)
         days = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
-        parts += [days, dates.dt.month, dates.dt.weekday, dates.dt.hour]
+        parts += [days, dates.dt.month, dates.dt.day_of_week, dates.dt.hour]
     return np.column_stack(parts).astype(float)
 
 

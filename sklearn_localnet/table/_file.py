@@ -71,7 +71,7 @@ def read(path, expected, text, drop=(), sep=None, decimal=None, encoding=None):
     _check_names(path, expected, names, how)
     best = (-1, -1)
     for sign in [decimal] if decimal else [".", ","]:
-        parsed = _parse(path, names, text, {**how, "decimal": sign}).drop(columns=drop)
+        parsed = _parse(path, names, text, {**how, "decimal": sign}).drop(columns=list(drop))
         direct = _count_numbers(parsed)
         converted = parsed.apply(_tidy, decimal=sign, text=text)
         # Between commas, 1,234 is rather a thousand than a fraction.
@@ -250,7 +250,7 @@ def _is_data(first, below):
             alike += 2 * sum(map(_is_number, column)) > sum(map(bool, column))
         else:
             alike += cell != "" and cell in column
-    return 2 * alike > len(first)
+    return 2 * alike > sum(map(bool, first))
 
 
 def _is_number(cell):
