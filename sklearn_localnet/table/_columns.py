@@ -23,6 +23,7 @@ MAX_ENCODED = 20_000  # columns that all columns of text become
 ROW_NUMBERS = re.compile(
     r"(?i:unnamed.*|index|row[\W_]?(?:names?|num(?:ber)?|nr|no)?|(?:.*[\W_])?id|nr|no)|.*[a-z]I[dD]"
 )
+DONE = {"numbers": "numbers, scaled", "text": "text, one-hot"}
 MAX_TRIED = 2_000  # rows to which the tree of `giveaways` is put
 
 
@@ -127,10 +128,8 @@ def _sort(frame, keep):
             treatment[name] = f"left out, {useless}"
         else:
             kinds[name] = kind
-            done = f"dates as {kind}, made day, month, weekday and hour, scaled"
-            treatment[name] = {"numbers": "numbers, scaled", "text": "text, one-hot"}.get(
-                kind, done
-            )
+            dates = f"dates as {kind}, made day, month, weekday and hour, scaled"
+            treatment[name] = DONE.get(kind, dates)
     return kinds, treatment
 
 

@@ -312,7 +312,7 @@ def _tidy(column, decimal, text):
     if is_numeric_dtype(column) and column.dtype != bool:
         return column.replace([np.inf, -np.inf], np.nan)
     words = column.astype(object).where(column.notna(), "").astype(str).str.strip()
-    if column.name in text:
+    if column.name in text or not is_number(words.head(100), decimal).all():
         return words
     cells = pd.Series(words.unique())
     if not is_number(cells, decimal).all():
