@@ -128,6 +128,19 @@ def test_decimal_signs_are_told_from_thousands(write, sep, cells, decimal, numbe
     np.testing.assert_allclose(frame["x"], numbers, rtol=1e-15)
 
 
+@pytest.mark.parametrize("last", ["1.500,5", "2,5", "late"])
+def test_cells_far_below_the_first_lines_count(write, last):
+    n = _file.SAMPLE // 8
+    path = write(csv({"x": [*["1.500"] * n, last], "y": ["a"] * (n + 1)}, ";"))
+    frame, how = _file.read(path, ["y"], ["y"])
+    assert len(frame) == n + 1
+    if last == "late":
+        assert frame["x"].iloc[[0, -1]].tolist() == ["1.500", "late"]
+    else:
+        assert how["decimal"] == ","
+        assert frame["x"].iloc[[0, -1]].tolist() == [1500, {"2,5": 2.5}.get(last, 1500.5)]
+
+
 @pytest.mark.parametrize("cell", ["1.2.3", "1,23,456", "12.34.567", "1,2", "1.234.56", "0.123.456"])
 def test_what_only_resembles_a_number_is_text(write, cell):
     frame, _ = _file.read(write(csv({"x": ["2.5", cell], "z": ["1.5", "2"]}, ";")), ["x"], [])

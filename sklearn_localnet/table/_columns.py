@@ -151,8 +151,6 @@ def _numbers_rows(column, first):
 def _date_format(column):
     """Give the format in which all cells that are not empty are dates, or None."""
     cells = column[column != ""].unique()
-    if not len(cells):
-        return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of a day where a month was looked for
         guesses = [guess_datetime_format(cells[0], dayfirst=order) for order in (False, True)]
