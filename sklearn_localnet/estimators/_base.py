@@ -5,6 +5,7 @@ so that nothing of the estimator changes where an error is raised.
 """
 
 import copy
+import math
 import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -33,7 +34,6 @@ from ._validation import (
     check_weights,
     expecting_few_rows,
     layer_sizes,
-    naming,
 )
 
 SITE = "https://sklearn-localnet.readthedocs.io/page"  # "page" leads to the default version
@@ -169,7 +169,7 @@ class LocalRuleEstimator(
         seed = rng.randint(np.iinfo(np.int32).max)
         score = None
         if self.early_stopping:
-            rows, held_out = self._split(encoder, codes, rows, rng)
+            rows, held_out = self._split(codes, rows, rng)
             score = self._validation(encoder, X, codes, weights, held_out)
         if fresh:
             statistics = _whole_statistics(encoder, codes, weights, rows)
@@ -328,23 +328,26 @@ class LocalRuleEstimator(
                     "warm_start=False."
                 )
 
-    def _split(self, encoder, codes, rows, rng):
-        """Rows to train on and rows to validate on."""
+    def _split(self, codes, rows, rng):
+        """Rows to train on and rows to validate on, stratified by label where that can be done."""
         rows = np.arange(len(codes)) if rows is None else rows
-        one_label = not is_regressor(self) and codes.ndim == 1
-        with naming("validation_fraction"):
-            train, held_out = train_test_split(
-                rows,
-                test_size=self.validation_fraction,
-                random_state=rng,
-                stratify=codes[rows] if one_label else None,
-            )
-        if len(held_out) < 2:
+        n_held = math.ceil(self.validation_fraction * len(rows))
+        if not 2 <= n_held < len(rows):
             raise ValueError(
-                f"early_stopping holds out {len(held_out)} of {len(rows)} rows, too few to score: "
-                "raise validation_fraction or give more rows."
+                f"early_stopping holds out {n_held} of {len(rows)} rows, which leaves too few to "
+                "score or to learn: change validation_fraction or give more rows."
             )
-        return train, held_out
+        if is_regressor(self) or codes.ndim > 1:
+            return train_test_split(rows, test_size=n_held, random_state=rng)
+        labels = codes[rows]
+        alone = (np.bincount(labels) == 1)[labels]  # in its class, so for training
+        n_classes, n_stratified = len(np.unique(labels[~alone])), np.sum(~alone)
+        if not n_classes <= n_held <= n_stratified - n_classes:
+            return train_test_split(rows, test_size=n_held, random_state=rng)
+        train, held_out = train_test_split(
+            rows[~alone], test_size=n_held, random_state=rng, stratify=labels[~alone]
+        )
+        return np.concatenate([rows[alone], train]), held_out
 
     def _validation(self, encoder, X, codes, weights, rows):
         """A function that scores weights on the rows held out."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.neural_network import MLPClassifier
-from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from ..export._mlp import forward_mlp
@@ -257,12 +257,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
             if encoder.multilabel:
                 factor = compute_sample_weight(self.class_weight, codes)
             else:
-                factor = compute_class_weight(
-                    self.class_weight,
-                    classes=encoder.classes,
-                    y=encoder.classes[codes],
-                    sample_weight=weights,
-                )[codes]
+                factor = _class_factors(self.class_weight, encoder.classes, codes, weights)[codes]
             weights = factor if weights is None else weights * factor
         if not np.isfinite(weights.sum()):
             raise ValueError("class_weight makes the sum of the weights too large for float64.")
@@ -384,6 +379,30 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         if self._multilabel:
             return forward_mlp(self, MLPClassifier, [[0] * self.n_outputs_], classes=self.classes_)
         return forward_mlp(self, MLPClassifier, self.classes_[:1], classes=self.classes_)
+
+
+def _class_factors(class_weight, classes, codes, weights):
+    """What weights of rows are multiplied by for each class, zero for one without a row to count.
+
+    "balanced" is the weighted form of ``n_samples / (n_classes * np.bincount(y))``. scikit-learn's
+    function divides by zero where a class has rows but no weight, and takes labels "1" for 1.
+    """
+    if class_weight == "balanced":
+        held = np.bincount(codes, weights, minlength=len(classes))
+        present, factors = held > 0, np.zeros(len(classes))
+        factors[present] = held.sum() / (present.sum() * held[present])
+        return factors
+    if isinstance(class_weight, list):
+        raise ValueError("class_weight is a list, one dict a label: give a dict for one column y.")
+    labels = classes.tolist()
+    missing = [label for label in labels if label not in class_weight]
+    if missing and len(class_weight) > len(labels) - len(missing):
+        others = [label for label in class_weight if label not in labels]
+        raise ValueError(
+            f"class_weight has weights for {others}, which are not among the classes, and none for "
+            f"the classes {missing}."
+        )
+    return np.array([class_weight.get(label, 1.0) for label in labels])
 
 
 def _hinge(scores):
