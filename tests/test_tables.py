@@ -1,10 +1,14 @@
 """Tables as people have them: rare classes, columns of one, dtypes of data frames, dates."""
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from numpy.testing import assert_array_equal
+from scipy.sparse import csr_array
 from sklearn.ensemble import BaggingClassifier
-from small import assert_same_state, classifier, table
+from sklearn.exceptions import DataConversionWarning
+from small import assert_same_state, classifier, regressor, table, values
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -106,3 +110,166 @@ def test_class_weights_that_fit_no_class_are_refused(class_weight, culprit):
     X, y = rare((30, 20, 6))
     with pytest.raises(ValueError, match=culprit):
         classifier(class_weight=class_weight).fit(X, y)
+
+
+# Columns of one
+
+
+@pytest.mark.parametrize("make", [np.asarray, list, pd.DataFrame])
+@pytest.mark.parametrize("sizes", [5, (5, 4)])
+@pytest.mark.parametrize("task", ["labels", "values"])
+def test_a_column_of_targets_is_taken_as_a_row_of_them_with_a_warning(task, sizes, make):
+    X, y = table("multiclass") if task == "labels" else values(None)
+    start = classifier if task == "labels" else regressor
+    first = {"classes": np.unique(y)} if task == "labels" else {}
+    expected = start(hidden_layer_sizes=sizes).fit(X, y).partial_fit(X, y)
+    stream = start(hidden_layer_sizes=sizes).partial_fit(X, y, **first)
+    column = make(y[:, None])
+    with pytest.warns(DataConversionWarning, match="ravel"):
+        model = start(hidden_layer_sizes=sizes).fit(X, column)
+    with pytest.warns(DataConversionWarning, match="ravel"):
+        model.partial_fit(X, column)
+    with pytest.warns(DataConversionWarning, match="ravel"):
+        assert_same_state(start(hidden_layer_sizes=sizes).partial_fit(X, column, **first), stream)
+    assert_same_state(model, expected)
+    assert model.predict(X).shape == (150,)
+    assert model.score(X, y) == expected.score(X, y)
+
+
+def test_a_sparse_column_of_labels_is_taken_with_a_warning():
+    X, y = table("binary")
+    with pytest.warns(DataConversionWarning, match="ravel"):
+        model = classifier().fit(X, csr_array(y[:, None]))
+    assert_same_state(model, classifier().fit(X, y))
+
+
+@pytest.mark.parametrize("y", [np.ones((150, 2), dtype=int), np.full((150, 3), 4)])
+def test_columns_of_labels_after_one_label_a_row_are_refused(y):
+    X, labels = table("multiclass")
+    with pytest.raises(ValueError, match=r"\by\b"):
+        classifier().fit(X, labels).partial_fit(X, y)
+
+
+# Dtypes of data frames
+
+
+def of_two_classes():
+    X, y = table("binary")
+    return X, (y > 0).astype(int)
+
+
+EXTENSION_TYPES = {
+    "booleans": (np.array([False, True]), ["boolean", "bool[pyarrow]"]),
+    "numbers": (np.array([-3, 4]), ["Int64", "Int8", "int32[pyarrow]"]),
+    "large numbers": (np.array([2**60, 2**60 + 1]), ["Int64", "UInt64", "uint64[pyarrow]"]),
+    "words": (np.array(["no", "yes"]), ["string", "string[pyarrow]", "str"]),
+}
+CASES = [(kind, dtype) for kind, (_, dtypes) in EXTENSION_TYPES.items() for dtype in dtypes]
+FORMS = {
+    "a series": lambda labels: labels,
+    "an array": lambda labels: labels.array,
+    "an index": pd.Index,
+    "categories": lambda labels: labels.astype("category"),
+    "a column": lambda labels: labels.to_frame(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("kind", "dtype"), CASES)
+@pytest.mark.filterwarnings("ignore:A column-vector y:sklearn.exceptions.DataConversionWarning")
+def test_labels_of_extension_dtypes_keep_their_values(kind, dtype, form):
+    pytest.importorskip("pyarrow")
+    X, codes = of_two_classes()
+    plain = EXTENSION_TYPES[kind][0]
+    labels = FORMS[form](pd.Series(plain[codes], dtype=dtype))
+    stream = classifier().partial_fit(X, labels, classes=pd.Series(plain, dtype=dtype))
+    stream.partial_fit(X, plain[codes], classes=plain.tolist()).partial_fit(X, labels)
+    expected = classifier().partial_fit(X, codes, classes=[0, 1])
+    expected.partial_fit(X, codes).partial_fit(X, codes)
+    for model, like in (
+        (stream, expected),
+        (classifier().fit(X, labels), classifier().fit(X, codes)),
+    ):
+        assert_same_state(model, like)
+        assert model.classes_.tolist() == plain.tolist()
+        assert model.classes_.dtype.kind in (plain.dtype.kind, "u" if "U" in dtype.upper() else "-")
+        assert_array_equal(model.predict(X), plain[like.predict(X)])
+
+
+@pytest.mark.parametrize("pair", [("int64", "uint64"), ("uint64", "int64")])
+def test_large_numbers_are_found_among_classes_of_the_other_sign(pair):
+    X, codes = of_two_classes()
+    ids = 2**60 + codes
+    model = classifier().partial_fit(X, ids.astype(pair[0]), classes=np.unique(ids).astype(pair[1]))
+    assert_same_state(model, classifier().partial_fit(X, codes, classes=[0, 1]))
+    with pytest.raises(ValueError, match=str(2**60 + 2)):
+        model.partial_fit(X, (ids + 1).astype(pair[0]))
+
+
+MISSING = {
+    "booleans": ([True, None, False], ["boolean", "bool[pyarrow]", object]),
+    "numbers": ([1, None, 2], ["Int64", "int64[pyarrow]", object, "float64"]),
+    "words": (["a", None, "b"], ["string", "string[pyarrow]", "str", "category", object]),
+}
+
+
+@pytest.mark.parametrize("make", [pd.Series, pd.Index, list, pd.DataFrame])
+@pytest.mark.parametrize(
+    ("labels", "dtype"),
+    [(labels, dtype) for labels, dtypes in MISSING.values() for dtype in dtypes],
+)
+def test_missing_labels_are_refused_by_name(labels, dtype, make):
+    pytest.importorskip("pyarrow")
+    X, column = np.eye(3), pd.Series(labels, dtype=dtype)
+    given = labels if make is list else make(column)
+    with pytest.raises(ValueError, match=r"\by (holds missing values|contains NaN)"):
+        classifier().fit(X, given)
+    with pytest.raises(ValueError, match=r"\bclasses (holds missing values|contains NaN)"):
+        classifier().partial_fit(X, [1, 2, 1], classes=given)
+
+
+# Dates
+
+DAYS = pd.date_range("2020-01-01", periods=150)
+DATES = {
+    "index": DAYS,
+    "array": DAYS.to_numpy(),
+    "of a zone": DAYS.tz_localize("UTC"),
+    "durations": DAYS - DAYS[0],
+    "list": list(DAYS),
+    "list of days": [day.date() for day in DAYS],
+    "list of durations": list(DAYS - DAYS[0]),
+    "objects": np.array([*DAYS.to_numpy()], dtype=object),
+    "durations as objects": np.array([*(DAYS - DAYS[0]).to_numpy()], dtype=object),
+    "missing": np.full(150, np.datetime64("NaT", "s")),
+    "missing among numbers": np.array([1.0] * 149 + [pd.NaT], dtype=object),
+    "frame": pd.DataFrame({"day": DAYS, "size": 1.0}),
+    "frame of objects": pd.DataFrame({"day": DAYS, "size": 1.0}, dtype=object),
+    "arrow": pd.Series(DAYS).astype("timestamp[ns][pyarrow]"),
+    "arrow days": pd.Series(DAYS).astype("date32[pyarrow]"),
+    "polars": pl.Series(DAYS.to_numpy()),
+    "polars frame": pl.DataFrame({"day": DAYS.to_numpy(), "size": 1}),
+}
+
+
+@pytest.mark.parametrize("name", DATES)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_dates_are_no_numbers(name, method):
+    X, y = values(None)
+    dates = DATES[name]
+    column = dates if len(np.shape(dates)) == 2 else pd.DataFrame({"day": dates})
+    with pytest.raises(ValueError, match=r"^y holds dates"):
+        getattr(regressor(), method)(X, dates)
+    with pytest.raises(ValueError, match=r"^X holds dates"):
+        getattr(regressor(), method)(column, y)
+    with pytest.raises(ValueError, match=r"^X holds dates"):
+        regressor().fit(X[:, : np.shape(column)[1]], y).predict(column)
+    if len(np.shape(dates)) == 1:
+        with pytest.raises(ValueError, match=r"^sample_weight holds dates"):
+            getattr(regressor(), method)(X, y, dates)
+
+
+def test_dates_may_be_labels():
+    X, codes = of_two_classes()
+    model = classifier().fit(X, DAYS[codes])
+    assert_array_equal(model.predict(X), DAYS[classifier().fit(X, codes).predict(X)])

@@ -216,10 +216,9 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         return ValueEncoder.from_targets(y)
 
     def _encoder(self, classes=None):
-        return ValueEncoder(self.n_outputs_, self._flat_target)
+        return ValueEncoder(self.n_outputs_)
 
     def _describe(self, encoder):
-        self._flat_target = encoder.flat
         self.out_activation_ = "identity"
 
     def _class_weighted(self, encoder, codes, weights):
@@ -227,7 +226,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
 
     def _decoded(self, X, rows=None):
         values = self._statistics().decode(self._by_chunks(self._scores, X, rows))
-        return values[:, 0] if self._flat_target else values
+        return values[:, 0] if self.n_outputs_ == 1 else values
 
     def predict(self, X: MatrixLike) -> np.ndarray:
         """Predicted values.

@@ -6,7 +6,6 @@ kept apart, because a stream has to estimate them as it goes.
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 LARGEST_TARGET = 1e100  # beyond, sums of squares leave the range of float64
@@ -39,7 +38,7 @@ class LabelEncoder:
             raise ValueError("y has several multiclass columns: give one, or 0/1 indicators.")
         source = "y" if classes is None else "classes"
         if classes is None:
-            classes = np.arange(y.shape[1]) if multilabel else unique_labels(column_or_1d(y))
+            classes = np.arange(y.shape[1]) if multilabel else unique_labels(y)
         if len(classes) < 2 and not multilabel:
             raise ValueError(
                 f"{source} holds one class ({classes.tolist()[0]!r}); a classifier needs at least "
@@ -68,14 +67,18 @@ class LabelEncoder:
         return y
 
     def _indices(self, y):
-        y = y if y.ndim == 1 else column_or_1d(y, warn=True)
+        if y.ndim != 1:
+            raise ValueError(f"y has shape {y.shape}, expected one label a row.")
+        mixed = {y.dtype.kind, self.classes.dtype.kind} == {"i", "u"}  # which would meet as floats
         try:
-            codes = np.searchsorted(self.classes[:-1], y)  # what is beyond all counts as the last
+            sought = y.astype(self.classes.dtype) if mixed else y
+            # What is beyond all counts as the last.
+            codes = np.searchsorted(self.classes[:-1], sought)
             known = self.classes[codes] == y
         except TypeError:
             known = np.zeros(len(y), dtype=bool)
         if not np.all(known):
-            unknown = np.asarray(y)[~known][:5].tolist()
+            unknown = y[~known][:5].tolist()
             raise ValueError(
                 f"y holds labels {unknown} that are not among the classes {self.classes.tolist()}."
             )
@@ -104,14 +107,13 @@ class ValueEncoder:
 
     activation = "identity"
 
-    def __init__(self, n_columns, flat):
+    def __init__(self, n_columns):
         self.n_columns = n_columns
-        self.flat = flat
 
     @classmethod
     def from_targets(cls, y):
         """Encoder for the shape of ``y``."""
-        return cls(1 if y.ndim == 1 else y.shape[1], y.ndim == 1)
+        return cls(1 if y.ndim == 1 else y.shape[1])
 
     def codes(self, y):
         """Checked targets (N, n_outputs) in float64."""

@@ -1,15 +1,18 @@
 """Checks at the door: parameters, features, weights. All that follows may trust its input."""
 
 import re
+import sys
 import warnings
 from collections.abc import Iterable
 from contextlib import contextmanager
+from datetime import date, timedelta
 from numbers import Integral, Real
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse, sparray, spmatrix
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -19,6 +22,9 @@ from ..rules._equations import ACTIVATIONS
 from ..rules._rule import check_number
 
 MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
+
+_NOT_CALLERS = ("sklearn_localnet", "sklearn")
+_DATES = (date, timedelta, np.datetime64, np.timedelta64)
 
 _POSITIVE = {"target_type": Real, "min_val": 0, "include_boundaries": "neither"}
 _NOT_NEGATIVE = {"target_type": Real, "min_val": 0, "include_boundaries": "left"}
@@ -141,6 +147,68 @@ def naming(name):
         raise kind(f"{name}: {error}") from error
 
 
+def warn_caller(message, category):
+    """Warn at the line that called the package, whatever of scikit-learn is in between."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in _NOT_CALLERS:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _column_dtypes(values):
+    """The dtype of each column of a data frame or of the whole of an array, None for a list."""
+    dtypes = getattr(values, "dtypes", getattr(values, "dtype", None))
+    return list(dtypes) if isinstance(dtypes, Iterable) else [dtypes]
+
+
+def _refuse_dates(values, name):
+    """The values themselves, a list as an array; ValueError where there are dates among them.
+
+    scikit-learn and numpy would count dates and durations as integers.
+    """
+    values = np.asarray(values) if isinstance(values, list | tuple) else values
+    dtypes = _column_dtypes(values)
+    kinds = {getattr(dtype, "kind", None) for dtype in dtypes}
+    objects = np.asarray(values, dtype=object).flat if "O" in kinds else ()
+    if (
+        kinds & {"M", "m"}
+        or any(isinstance(value, _DATES) for value in objects)
+        or any(hasattr(dtype, "is_temporal") and dtype.is_temporal() for dtype in dtypes)
+    ):
+        raise ValueError(
+            f"{name} holds dates or durations: give numbers, for example days since a date."
+        )
+    return values
+
+
+def _check_real(array, name):
+    """Raise ValueError unless an array is of real numbers."""
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}.")
+
+
+def _labels(labels, name):
+    """The labels, of which none may be missing, with integers and booleans in dtypes of numpy.
+
+    scikit-learn makes floats of those in pandas' own dtypes.
+    """
+    if issparse(labels):
+        return labels
+    if hasattr(labels, "isna"):
+        missing = labels.isna()
+    else:
+        labels = np.asarray(labels)
+        missing = labels.dtype == object and [label is None for label in labels.flat]
+    if np.any(missing):
+        raise ValueError(f"{name} holds missing values: give each row a label.")
+    dtypes = []
+    for dtype in _column_dtypes(labels):
+        dtype = getattr(getattr(dtype, "categories", None), "dtype", dtype)
+        dtypes.append(getattr(dtype, "numpy_dtype", dtype))
+    whole = all(isinstance(dtype, np.dtype) and dtype.kind in "iub" for dtype in dtypes)
+    return np.asarray(labels, dtype=np.result_type(*dtypes)) if whole else labels
+
+
 def _is_plain(array, kinds):
     """Whether this is an array of finite numbers of these kinds of dtype, not empty.
 
@@ -160,9 +228,9 @@ def check_features(estimator, X, reset):
         if not named and X.shape[1] == estimator.n_features_in_:
             return X
     with naming("X"):
+        X = _refuse_dates(X, "X")
         X = validate_data(estimator, X, reset=reset, accept_sparse=("csr", "csc"), dtype="numeric")
-    if X.dtype.kind not in "fiub":
-        raise ValueError(f"X must hold real numbers, got dtype {X.dtype}.")
+    _check_real(X, "X")
     return X if issparse(X) else np.asarray(X)
 
 
@@ -176,31 +244,41 @@ def check_targets(estimator, y, n_rows, regression, reset):
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
             "is None."
         )
-    if not reset and _is_plain(y, "fiub" if regression else "iub") and len(y) == n_rows:
-        return y
-    with naming("y"):
-        y = check_array(
-            y,
-            accept_sparse=False if regression else "csr",
-            dtype="numeric" if regression else None,
-            ensure_2d=False,
-            estimator=estimator,
-            input_name="y",
-        )
-        if reset and not regression:
-            check_classification_targets(y)
+    if reset or not _is_plain(y, "fiub" if regression else "iub"):
+        with naming("y"):
+            y = check_array(
+                _refuse_dates(y, "y") if regression else _labels(y, "y"),
+                accept_sparse=False if regression else "csr",
+                dtype="numeric" if regression else None,
+                ensure_2d=False,
+                estimator=estimator,
+                input_name="y",
+            )
+            if regression:
+                _check_real(y, "y")
+            elif reset:
+                check_classification_targets(y)
     if y.shape[0] != n_rows:
         raise ValueError(f"X has {n_rows} rows and y has {y.shape[0]}: they must be as many.")
+    if y.ndim == 2 and y.shape[1] == 1:
+        warn_caller(
+            "A column-vector y was passed when a 1d array was expected. Please change the shape of "
+            "y to (n_samples, ), for example using ravel().",
+            DataConversionWarning,
+        )
+        y = (y.toarray() if issparse(y) else y)[:, 0]
     return y
 
 
 def check_classes(classes):
     """Sorted distinct labels, of which there must be no two alike."""
     with naming("classes"):
-        labels = check_array(classes, dtype=None, ensure_2d=False, input_name="classes")
+        labels = _labels(classes, "classes")
+        labels = check_array(labels, dtype=None, ensure_2d=False, input_name="classes")
         if labels.ndim != 1:
             raise ValueError(f"classes must be a list, got an array of shape {labels.shape}.")
         distinct = np.unique(labels)
+        distinct = np.array(distinct.tolist()) if distinct.dtype == object else distinct
     if len(distinct) != len(labels):
         raise ValueError(f"classes holds a label more than once: {labels.tolist()}.")
     return distinct
@@ -211,7 +289,8 @@ def check_weights(sample_weight, X):
     if sample_weight is None:
         return None
     with naming("sample_weight"), np.errstate(over="ignore"):
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        weights = _refuse_dates(sample_weight, "sample_weight")
+        weights = _check_sample_weight(weights, X, dtype=np.float64, ensure_non_negative=True)
         total = weights.sum()
     if not np.isfinite(total):
         raise ValueError("sample_weight has a sum that is too large for float64.")
