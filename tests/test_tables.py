@@ -7,7 +7,10 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.ensemble import BaggingClassifier
-from sklearn.exceptions import DataConversionWarning
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from small import assert_same_state, classifier, regressor, table, values
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -273,3 +276,30 @@ def test_dates_may_be_labels():
     X, codes = of_two_classes()
     model = classifier().fit(X, DAYS[codes])
     assert_array_equal(model.predict(X), DAYS[classifier().fit(X, codes).predict(X)])
+
+
+# Warnings
+
+
+def short():
+    return regressor(max_iter=1)
+
+
+CALLS = {
+    "fit": lambda X, y: short().fit(X, y),
+    "fit of a pipeline": lambda X, y: make_pipeline(StandardScaler(), short()).fit(X, y),
+    "fit_transform": lambda X, y: short().fit_transform(X, y),
+    "fit of a wrapper": lambda X, y: MultiOutputRegressor(short()).fit(X, y[:, None]),
+    "partial_fit with a column": lambda X, y: short().partial_fit(X, y[:, None]),
+}
+
+
+@pytest.mark.filterwarnings("default::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("call", CALLS)
+def test_warnings_point_at_the_line_that_called(call):
+    X, y = values(None)
+    with pytest.warns((ConvergenceWarning, DataConversionWarning)) as caught:
+        CALLS[call](X, y)
+    (found,) = caught
+    assert found.filename == __file__
+    assert found.lineno == CALLS[call].__code__.co_firstlineno

@@ -6,7 +6,6 @@ so that nothing of the estimator changes where an error is raised.
 
 import copy
 import math
-import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass, fields
@@ -34,6 +33,7 @@ from ._validation import (
     check_weights,
     expecting_few_rows,
     layer_sizes,
+    warn_caller,
 )
 
 SITE = "https://sklearn-localnet.readthedocs.io/page"  # "page" leads to the default version
@@ -141,8 +141,7 @@ class LocalRuleEstimator(
         notice = trained._fit(X, y, sample_weight, task, self)
         self.__dict__ = trained.__dict__
         if notice is not None:
-            message, category = notice
-            warnings.warn(message, category, stacklevel=2)
+            warn_caller(*notice)
         return self
 
     def _shadow(self):

@@ -23,7 +23,7 @@ from ..rules._rule import check_number
 
 MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
 
-_NOT_CALLERS = ("sklearn_localnet", "sklearn")
+_NOT_CALLERS = ("sklearn_localnet", "sklearn", "joblib")
 _DATES = (date, timedelta, np.datetime64, np.timedelta64)
 
 _POSITIVE = {"target_type": Real, "min_val": 0, "include_boundaries": "neither"}
@@ -148,7 +148,7 @@ def naming(name):
 
 
 def warn_caller(message, category):
-    """Warn at the line that called the package, whatever of scikit-learn is in between."""
+    """Warn at the line that called the package, directly or through scikit-learn."""
     frame, level = sys._getframe(), 1
     while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in _NOT_CALLERS:
         frame, level = frame.f_back, level + 1
