@@ -303,3 +303,33 @@ def test_warnings_point_at_the_line_that_called(call):
     (found,) = caught
     assert found.filename == __file__
     assert found.lineno == CALLS[call].__code__.co_firstlineno
+
+
+# Parameters as MLPClassifier takes them
+
+
+@pytest.mark.parametrize("start", [classifier, regressor])
+def test_training_goes_on_to_the_last_epoch_where_patience_is_endless(start):
+    X, y = table("binary")
+    model = start(n_iter_no_change=np.inf, tol=1e9, max_iter=30).fit(X, y)
+    assert model.n_iter_ == 30
+
+
+@pytest.mark.parametrize("fraction", [0, 0.0])
+def test_no_rows_are_held_out_unless_they_are_needed(fraction):
+    X, y = table("binary")
+    assert_same_state(classifier(validation_fraction=fraction).fit(X, y), classifier().fit(X, y))
+    with pytest.raises(ValueError, match=r"holds out 0 of 150 rows.*validation_fraction"):
+        classifier(validation_fraction=fraction, early_stopping=True).fit(X, y)
+
+
+@pytest.mark.parametrize("make", [np.array, pd.Series, pd.Index, pd.array, tuple, np.uint8])
+def test_sizes_of_layers_come_in_any_sequence(make):
+    X, y = table("binary")
+    sizes = make([5, 4])
+    model = classifier(hidden_layer_sizes=sizes).partial_fit(X, y, classes=[-5, 5])
+    expected = classifier(hidden_layer_sizes=(5, 4)).partial_fit(X, y, classes=[-5, 5])
+    assert_same_state(model.partial_fit(X, y), expected.partial_fit(X, y))
+    model.set_params(hidden_layer_sizes=make([5, 3]))
+    with pytest.raises(ValueError, match="hidden_layer_sizes"):
+        model.partial_fit(X, y)

@@ -66,7 +66,7 @@ class LocalRuleEstimator(
     dtype: Literal["auto", "float32", "float64"] = "auto"
     max_iter: int = 100
     tol: float = 1e-4
-    n_iter_no_change: int = 20
+    n_iter_no_change: float = 20
     early_stopping: bool = False
     validation_fraction: float = 0.1
     shuffle: bool = True
@@ -396,7 +396,9 @@ def _comparable(value):
     """A copy of a parameter's value that equals it until it is changed in place."""
     if isinstance(value, dict):
         return dict(value)
-    if isinstance(value, np.ndarray | list | tuple):
+    if hasattr(value, "tolist") and not isinstance(value, type):  # of numpy or pandas
+        return value.tolist()
+    if isinstance(value, list | tuple):
         return [_comparable(part) for part in value]
     if hasattr(value, "perceive"):
         return type(value), {name: _comparable(own) for name, own in vars(value).items()}

@@ -76,12 +76,12 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         Most epochs that ``fit`` takes.
     tol : float, default=1e-4
         Gain in loss (in score with ``early_stopping``) that counts as progress.
-    n_iter_no_change : int, default=20
+    n_iter_no_change : int or inf, default=20
         Epochs without progress after which ``fit`` stops. Where the loss has risen by more than a
         tenth by then, the weights of the best epoch are kept.
     early_stopping : bool, default=False
         Whether to hold rows out, stop by their score and keep the weights that scored best.
-    validation_fraction : float in (0, 1), default=0.1
+    validation_fraction : float in [0, 1), default=0.1
         Part of the rows to hold out for ``early_stopping``.
     shuffle : bool, default=True
         Whether ``fit`` takes the rows in a new random order each epoch.

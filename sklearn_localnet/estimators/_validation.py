@@ -28,9 +28,8 @@ _DATES = (date, timedelta, np.datetime64, np.timedelta64)
 
 _POSITIVE = {"target_type": Real, "min_val": 0, "include_boundaries": "neither"}
 _NOT_NEGATIVE = {"target_type": Real, "min_val": 0, "include_boundaries": "left"}
-_FRACTION = {"target_type": Real, "min_val": 0, "max_val": 1, "include_boundaries": "neither"}
 _RATE = {"target_type": Real, "min_val": 0, "max_val": 1, "include_boundaries": "right"}
-_MOMENT = {"target_type": Real, "min_val": 0, "max_val": 1, "include_boundaries": "left"}
+_FRACTION = {"target_type": Real, "min_val": 0, "max_val": 1, "include_boundaries": "left"}
 _COUNT = {"target_type": Integral, "min_val": 1}
 _FLAG = {"target_type": (bool, np.bool_)}
 
@@ -49,13 +48,13 @@ _SCALARS = {
     "shuffle": _FLAG,
     "warm_start": _FLAG,
     "verbose": {"target_type": (bool, np.bool_, Integral)},
-    "beta_1": _MOMENT,
-    "beta_2": _MOMENT,
+    "beta_1": _FRACTION,
+    "beta_2": _FRACTION,
     "epsilon": _POSITIVE,
     "batch_size": _COUNT,
 }
 _MAY_BE_NONE = {"learning_rate_decay", "centering_rate", "modulation"}
-_MAY_BE_NAMED = {"batch_size": "auto", "learning_rate_decay": "auto"}
+_MAY_BE = {"batch_size": "auto", "learning_rate_decay": "auto", "n_iter_no_change": np.inf}
 _CHOICES = {
     "activation": tuple(ACTIVATIONS),
     "solver": ("adam", "sgd"),
@@ -72,7 +71,9 @@ def check_parameters(parameters, readouts):
     """
     choices = {**_CHOICES, "readout": readouts}
     for name, value in parameters.items():
-        if (value is None and name in _MAY_BE_NONE) or value is _named(name, value):
+        if value is None and name in _MAY_BE_NONE:
+            continue
+        if isinstance(value, str | float) and value == _MAY_BE.get(name):
             continue
         if name in _SCALARS:
             _check_number(name, value)
@@ -85,11 +86,6 @@ def check_parameters(parameters, readouts):
     with naming("random_state"):
         check_random_state(parameters["random_state"])
     _check_class_weight(parameters.get("class_weight"))
-
-
-def _named(name, value):
-    """The value itself where it is the word that stands for a number, else a new object."""
-    return value if isinstance(value, str) and value == _MAY_BE_NAMED.get(name) else object()
 
 
 def _check_number(name, value):
@@ -117,7 +113,9 @@ def _check_class_weight(class_weight):
 def layer_sizes(hidden_layer_sizes):
     """Neurons of each hidden layer, a tuple of int, from an int or a sequence of them."""
     sizes = hidden_layer_sizes
-    sizes = list(sizes) if isinstance(sizes, Iterable) and not isinstance(sizes, str) else [sizes]
+    sizes = sizes.tolist() if isinstance(sizes, np.ndarray) else sizes
+    several = isinstance(sizes, Iterable) and not isinstance(sizes, str | bytes)
+    sizes = list(sizes) if several else [sizes]
     if not sizes:
         raise ValueError("hidden_layer_sizes must name one hidden layer at least, got none.")
     for size in sizes:
