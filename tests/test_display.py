@@ -272,10 +272,15 @@ def test_curves_of_two_models_share_axes(model, iris):
     assert labels == ["first", "second"]
 
 
-def test_a_stream_has_no_curves(iris):
-    model = LocalRuleClassifier(5).partial_fit(*iris, classes=range(3))
-    with pytest.raises(ValueError, match="no curves to draw: fit records them, partial_fit"):
-        TrainingCurveDisplay.from_estimator(model)
+def test_a_stream_has_a_curve_of_its_loss(iris, plt):
+    model = LocalRuleClassifier(5).partial_fit(*iris, classes=range(3)).partial_fit(*iris)
+    display = TrainingCurveDisplay.from_estimator(model)
+    assert list(display.lines_) == ["loss"]
+    assert_array_equal(display.lines_.loss[0].get_ydata(), model.loss_curve_)
+    fitted = LocalRuleClassifier(5, max_iter=3, random_state=0).fit(*iris)
+    display = TrainingCurveDisplay.from_estimator(fitted.partial_fit(*iris))
+    assert len(display.lines_.loss[0].get_xdata()) == 4
+    assert len(display.lines_.gain[0].get_xdata()) == 3
 
 
 @pytest.mark.parametrize(("layer", "place"), [(0, 0), (-1, 1)])

@@ -529,6 +529,24 @@ def test_one_row_at_a_time_learns(digits, sizes):
     assert model.score(X[1200:], y[1200:]) > 0.75
 
 
+@pytest.mark.parametrize("cls", [LocalRuleClassifier, LocalRuleRegressor])
+def test_each_chunk_adds_its_loss_to_the_curve(iris, cls):
+    X, y = iris
+    model, losses = cls(5, max_iter=3, random_state=0).fit(X, y), []
+    for part in (slice(0, 100), slice(50, 150)):
+        losses.append(model.partial_fit(X[part], y[part]).loss_)
+    assert model.loss_curve_[3:] == losses
+    assert model.n_iter_ == len(model.loss_curve_) == 5
+    other = copy.copy(model).partial_fit(X, y)
+    with pytest.raises(ValueError, match="y"):
+        model.partial_fit(X, y[:5])
+    assert model.loss_curve_[3:] == losses
+    assert other.loss_curve_[3:-1] == losses
+    assert model.best_loss_ == min(model.loss_curve_)
+    model.set_params(warm_start=True).fit(X, y)
+    assert len(model.loss_curve_) == 8
+
+
 def test_a_stream_may_follow_a_table_and_hold_classes_of_its_own(iris):
     X, y = iris
     model = LocalRuleClassifier(random_state=0, max_iter=5).fit(X, y)

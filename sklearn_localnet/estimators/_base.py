@@ -252,6 +252,7 @@ class LocalRuleEstimator(
         trained = self._shadow()
         trained._continue(X, y, sample_weight, classes)
         self.__dict__ = trained.__dict__
+        self.loss_curve_.append(self.loss_)  # in place, as a stream may be long
         return self
 
     def _continue(self, X, y, sample_weight, classes):

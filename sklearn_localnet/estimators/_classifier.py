@@ -127,7 +127,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         Mean loss of the last epoch (of the last call of ``partial_fit``): log loss with a softmax
         readout, else Eq. (8) in encoded targets.
     loss_curve_ : list of float
-        Loss of each epoch of ``fit``.
+        Loss of each epoch of ``fit`` and of each call of ``partial_fit``.
     gain_curve_ : list of list of ndarray
         After each epoch of ``fit``, for each hidden layer, the eigenvalues of mean z z^T that the
         rule holds in check, largest first. The microcircuit's are those within the directions that

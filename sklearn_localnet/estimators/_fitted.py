@@ -46,6 +46,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         state = {**super().__getstate__(), "_sklearn_localnet_version": __version__}
         if "layers_" in state:  # plain dicts, which whatever loads them knows
             state["layers_"] = [dict(layer) for layer in self.layers_]
+            state["loss_curve_"] = [*self.loss_curve_]  # a shallow copy appends to its own
         return state
 
     def __setstate__(self, state):

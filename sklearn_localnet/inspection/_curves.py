@@ -31,7 +31,7 @@ class TrainingCurveDisplay:
     Parameters
     ----------
     loss_curve : sequence of float
-        Loss of each epoch.
+        Loss of each epoch; a call of `partial_fit` counts as one.
     gain_curve : array-like of shape (n_epochs, n_gains), default=None
         Gains of a layer after each epoch; None where its rule holds none in check.
     validation_scores : sequence of float, default=None
@@ -106,10 +106,9 @@ class TrainingCurveDisplay:
         self.axes_ = axes_of(plt, ax, len(curves), (4.2 * len(curves), 3.8))
         self.figure_ = self.axes_[0].figure
         self.lines_ = Bunch()
-        place, label = np.arange(1, len(self.loss_curve) + 1), "epoch"
-        if self.n_samples is not None:
-            place, label = np.asarray(self.n_samples), "rows learnt"
+        label = "epoch" if self.n_samples is None else "rows learnt"
         for axes, (kind, curve) in zip(self.axes_, curves.items(), strict=True):
+            place = np.arange(1, len(curve) + 1) if self.n_samples is None else self.n_samples
             lines = self.lines_[kind] = axes.plot(place, curve, **kwargs)
             axes.set(xlabel=label, ylabel=LABELS[kind])
             axes.locator_params(axis="x", integer=True, nbins=4)
@@ -159,7 +158,7 @@ class TrainingCurveDisplay:
         name: str | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Draw how a network was trained by `fit`.
+        """Draw how a network was trained.
 
         Parameters
         ----------
@@ -181,19 +180,14 @@ class TrainingCurveDisplay:
         Raises
         ------
         TypeError, ValueError
-            Where the estimator is of another kind, is not fitted or was never given to `fit`, and
-            where there is no such layer.
+            Where the estimator is of another kind or is not fitted, and where there is no such
+            layer.
         ImportError
             Without matplotlib.
         """
         pyplot(f"{cls.__name__}.from_estimator")
         estimator, _ = fitted_network(cls.__name__, estimator)
         place = layer_index(estimator, layer)
-        if not estimator.loss_curve_:
-            raise ValueError(
-                f"This {type(estimator).__name__} has no curves to draw: fit records them, "
-                "partial_fit does not."
-            )
         display = cls(
             estimator.loss_curve_,
             [gains[place] for gains in estimator.gain_curve_ if gains],
