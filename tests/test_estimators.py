@@ -258,6 +258,20 @@ def test_coefs_are_copies(iris):
     assert not any((array == 7.0).any() for array in (*model.coefs_, *model.intercepts_))
 
 
+@pytest.mark.parametrize("name", ["coefs_", "intercepts_"])
+@pytest.mark.parametrize("fitted", [False, True])
+def test_coefs_are_set_on_the_plain_network_only(iris, name, fitted):
+    X, y = iris
+    model = LocalRuleClassifier(6, random_state=0, max_iter=5)
+    if fitted:
+        model.fit(X, y)
+    with pytest.raises(AttributeError, match=rf"{name} .* cannot be set.*to_mlp\(\)"):
+        setattr(model, name, [])
+    mlp = model.fit(X, y).to_mlp()
+    setattr(mlp, name, [0 * array for array in getattr(model, name)])
+    assert not np.allclose(mlp.predict_proba(X), model.predict_proba(X))
+
+
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("centering_rate", [None, 0.01])
 def test_transform_is_the_activity_that_the_circuit_sees(iris, centering_rate, sizes):

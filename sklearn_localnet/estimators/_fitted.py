@@ -17,6 +17,10 @@ from ..network._readout import make_readout, scores
 from ..rules import Backpropagation, make_rule
 from ._validation import MatrixLike, check_features, check_targets
 
+CANNOT_BE_SET = (
+    "{} is computed from layers_ and the readout and cannot be set. Set it on what to_mlp() gives, "
+    "an MLP with the predictions of this network."
+)
 FORWARD_NUMBERS = 50_000  # numbers held at a time while predicting: what a processor has at hand
 
 
@@ -82,6 +86,10 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         hidden = [layer.basal_weights.T.copy() for layer in self.layers_]
         return [*hidden, (self.readout_weights_ * scale[:, None]).T]
 
+    @coefs_.setter
+    def coefs_(self, _: list[np.ndarray]) -> None:
+        raise AttributeError(CANNOT_BE_SET.format("coefs_"))
+
     @property
     def intercepts_(self) -> list[np.ndarray]:
         """Intercepts of the plain forward network; copies of shapes (k,) and (n,).
@@ -96,6 +104,10 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             intercepts.append(intercept - weights @ layer.mean_activity)
         intercepts[-1] = intercepts[-1] * scale + shift
         return intercepts
+
+    @intercepts_.setter
+    def intercepts_(self, _: list[np.ndarray]) -> None:
+        raise AttributeError(CANNOT_BE_SET.format("intercepts_"))
 
     def _output_map(self):
         """What scores are multiplied by and what is added to give outputs, shapes (n,)."""

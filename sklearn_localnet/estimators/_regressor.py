@@ -112,8 +112,8 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
     readout_intercepts_ : ndarray of shape (n_outputs,)
         Intercepts of the readout.
     coefs_, intercepts_ : lists of ndarray
-        The plain forward network, as in MLPClassifier. They are copies: what is written into them
-        changes nothing.
+        The plain forward network, as in MLPClassifier. They are copies that cannot be set: what
+        is written into them changes nothing.
     loss_ : float
         Mean loss of the last epoch (of the last call of ``partial_fit``): log loss with a softmax
         readout, else Eq. (8) in encoded targets.
