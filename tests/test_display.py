@@ -506,10 +506,13 @@ def test_a_pipeline_is_drawn_as_its_last_step(display, count, data, iris):
     whole = display.from_estimator(pipeline, *data(X, y), layer=0)
     last = display.from_estimator(pipeline[-1], *data(pipeline[0].transform(X), y), layer=0)
     single = display.from_estimator(pipeline[1:], *data(pipeline[0].transform(X), y), layer=0)
+    nested = make_pipeline(pipeline[0], pipeline[1:])
+    within = display.from_estimator(nested, *data(X, y), layer=0)
     for name, value in vars(whole).items():
         if not name.endswith("_"):
             np.testing.assert_equal(getattr(last, name), value, err_msg=name)
             np.testing.assert_equal(getattr(single, name), value, err_msg=name)
+            np.testing.assert_equal(getattr(within, name), value, err_msg=name)
 
 
 @pytest.mark.parametrize("names", ["feature_names", "target_names"])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor, audit_locality, published
@@ -185,12 +186,38 @@ def test_a_pipeline_is_audited_at_its_end_and_left_as_it_is(table):
     assert report == audit_locality(model, scaled, y)
     assert not hasattr(pipeline[0], "mean_")
     assert set(vars(model)) == set(vars(make(LocalRuleClassifier, table[1])[0]))
+    nested = make_pipeline(make_pipeline("passthrough"), make_pipeline(StandardScaler(), model))
+    assert report == audit_locality(make_pipeline(nested), table[0], y)
 
 
 @pytest.mark.parametrize("wrap", [lambda model: model, make_pipeline])
-def test_another_estimator_is_refused_by_its_name(table, wrap):
-    with pytest.raises(TypeError, match="LogisticRegression"):
-        audit_locality(wrap(LogisticRegression()), table[0], table[1].argmax(axis=1))
+@pytest.mark.parametrize(
+    ("estimator", "named"),
+    [
+        (LogisticRegression(), "LogisticRegression"),
+        (StandardScaler(), "StandardScaler"),
+        (GridSearchCV(LocalRuleClassifier(), {}), "GridSearchCV"),
+        (Pipeline([]), "Pipeline"),
+        (LocalRuleClassifier, "the class LocalRuleClassifier"),
+        (Microcircuit(), "Microcircuit"),
+        (None, "NoneType"),
+    ],
+)
+def test_another_estimator_is_refused_by_its_name(table, estimator, named, wrap):
+    with pytest.raises(TypeError, match=f"audit_locality takes .* got {named}"):
+        audit_locality(wrap(estimator), table[0], table[1].argmax(axis=1))
+
+
+def test_tables_that_cannot_be_audited_are_refused_by_name(table):
+    model, y = make(LocalRuleClassifier, table[1])
+    for X, targets, culprit in (
+        (table[0], y[:-1], "X has 90 rows and y has 89"),
+        (table[0][:-1], y, "X has 89 rows and y has 90"),
+        (table[0], None, r"\by\b"),
+        (None, y, r"\bX\b"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=culprit):
+            audit_locality(model, X, targets)
 
 
 def test_the_report_is_a_table_to_read(table):

@@ -256,8 +256,7 @@ def check_targets(estimator, y, n_rows, regression, reset):
                 _check_real(y, "y")
             elif reset:
                 check_classification_targets(y)
-    if y.shape[0] != n_rows:
-        raise ValueError(f"X has {n_rows} rows and y has {y.shape[0]}: they must be as many.")
+    check_as_many(n_rows, y.shape[0])
     if y.ndim == 2 and y.shape[1] == 1:
         warn_caller(
             "A column-vector y was passed when a 1d array was expected. Please change the shape of "
@@ -266,6 +265,12 @@ def check_targets(estimator, y, n_rows, regression, reset):
         )
         y = (y.toarray() if issparse(y) else y)[:, 0]
     return y
+
+
+def check_as_many(n_rows, n_targets):
+    """Raise ValueError unless there is a target for each row."""
+    if n_targets != n_rows:
+        raise ValueError(f"X has {n_rows} rows and y has {n_targets}: they must be as many.")
 
 
 def check_classes(classes):

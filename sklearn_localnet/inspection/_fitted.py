@@ -9,7 +9,7 @@ from ..estimators._base import LocalRuleEstimator
 
 
 def network_of(caller, estimator):
-    """The estimator itself, or the one that a pipeline ends in.
+    """The estimator itself, or the one that a pipeline ends in, within others or not.
 
     Parameters
     ----------
@@ -26,13 +26,25 @@ def network_of(caller, estimator):
     TypeError
         Where it is of another kind.
     """
-    network = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    network = estimator
+    while isinstance(network, Pipeline) and network.steps:
+        network = network[-1]
     if not isinstance(network, LocalRuleEstimator):
+        is_class = isinstance(network, type)
+        got = f"the class {network.__name__}" if is_class else type(network).__name__
         raise TypeError(
             f"{caller} takes a LocalRuleClassifier, a LocalRuleRegressor or a Pipeline that ends "
-            f"in one, got {type(network).__name__}."
+            f"in one, got {got}."
         )
     return network
+
+
+def before_network(estimator):
+    """Yield what pipelines have before the network that they end in, the outermost first."""
+    while isinstance(estimator, Pipeline):
+        if len(estimator) > 1:
+            yield estimator[:-1]
+        estimator = estimator[-1]
 
 
 def fitted_network(caller, estimator, X=None):
@@ -62,8 +74,9 @@ def fitted_network(caller, estimator, X=None):
     network = network_of(caller, estimator)
     check_is_fitted(estimator)
     check_is_fitted(network)
-    if X is not None and isinstance(estimator, Pipeline) and len(estimator) > 1:
-        X = estimator[:-1].transform(X)
+    if X is not None:
+        for steps in before_network(estimator):
+            X = steps.transform(X)
     return network, X
 
 

@@ -16,11 +16,17 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from ..estimators._validation import MatrixLike, check_features, check_targets
+from ..estimators._validation import (
+    MatrixLike,
+    check_as_many,
+    check_features,
+    check_targets,
+    naming,
+)
 from ..network._modulation import gate
 from ..network._readout import scores
 from ..network._reference import Reference
-from ._fitted import network_of
+from ._fitted import before_network, network_of
 from ._report import Finding, LocalityReport
 
 ROWS = 256  # of the table, evenly spaced, that the network is started on
@@ -101,13 +107,16 @@ def audit_locality(estimator: BaseEstimator, X: MatrixLike, y: ArrayLike) -> Loc
 
 def _started(estimator, X, y):
     """Trainer of a clone that had one epoch."""
-    n_rows = _num_samples(X)
+    model = clone(network_of("audit_locality", estimator))
+    with naming("X"):
+        n_rows = _num_samples(X)
     rows = np.unique(np.linspace(0, n_rows - 1, min(n_rows, ROWS)).astype(int))
-    X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
-    model = network_of("audit_locality", estimator)
-    if model is not estimator and len(estimator) > 1:
-        X = clone(estimator[:-1]).fit_transform(X, y)
-    model = clone(model)
+    X = _safe_indexing(X, rows)
+    if y is not None:
+        check_as_many(n_rows, _num_samples(y))
+        y = _safe_indexing(y, rows)
+    for steps in before_network(estimator):
+        X = clone(steps).fit_transform(X, y)
     model.set_params(max_iter=1, early_stopping=False, warm_start=False, verbose=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
