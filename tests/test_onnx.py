@@ -50,9 +50,19 @@ def test_a_classifier_in_a_pipeline_gives_the_same_labels_and_chances(
     assert_allclose(chance, model.predict_proba(X), rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("readout", ["softmax", "hebbian"])
+@pytest.mark.parametrize("label", ["a", 3])
+def test_one_class_is_given_the_same_label_and_chance(outputs, label, readout):
+    X, y = table("binary")[0], [label] * 150
+    model = classifier(readout=readout).fit(X, y)
+    labels, chance = outputs(model, X, zipmap=False)
+    assert labels.tolist() == y
+    assert_array_equal(chance, np.ones((150, 1)))
+
+
 @pytest.mark.parametrize("readout", ["linear", "hebbian"])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("n_outputs", [0, 1, 3])
+@pytest.mark.parametrize("n_outputs", [0, 3])
 @pytest.mark.parametrize("sizes", [20, (12, 9), (8, 7, 6)])
 def test_a_regressor_in_a_pipeline_gives_the_same_values(
     outputs, n_outputs, activation, readout, sizes

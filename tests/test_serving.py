@@ -124,15 +124,14 @@ def test_the_plain_network_of_a_classifier_is_an_mlp_classifier(kind, activation
 
 
 @pytest.mark.parametrize("readout", ["linear", "hebbian"])
-@pytest.mark.parametrize("n_outputs", [0, 1, 3])
+@pytest.mark.parametrize("n_outputs", [0, 3])
 @pytest.mark.parametrize("sizes", [20, (12, 9), (8, 7, 6)])
 def test_the_plain_network_of_a_regressor_is_an_mlp_regressor(n_outputs, readout, sizes):
     X, y = values(n_outputs)
     model = regressor(readout=readout, hidden_layer_sizes=sizes).fit(X, y)
     mlp = model.to_mlp()
     assert type(mlp) is MLPRegressor
-    # An MLPRegressor gives one output as a flat array, whatever it was fitted to.
-    assert_allclose(mlp.predict(X).reshape(150, -1), model.predict(X).reshape(150, -1), rtol=1e-12)
+    assert_allclose(mlp.predict(X), model.predict(X), rtol=1e-12)
     assert mlp.score(X, y) == pytest.approx(model.score(X, y))
 
 

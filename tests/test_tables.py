@@ -6,12 +6,16 @@ import polars as pl
 import pytest
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
-from sklearn.ensemble import BaggingClassifier
+from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.model_selection import KFold, cross_val_score
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from small import assert_same_state, classifier, regressor, table, values
+
+from sklearn_localnet import published
+from sklearn_localnet.rules import RULES
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -113,6 +117,53 @@ def test_class_weights_that_fit_no_class_are_refused(class_weight, culprit):
     X, y = rare((30, 20, 6))
     with pytest.raises(ValueError, match=culprit):
         classifier(class_weight=class_weight).fit(X, y)
+
+
+ONE_CLASS = [
+    {},
+    {"readout": "hebbian"},
+    {"solver": "sgd", "batch_size": 1},
+    {"early_stopping": True},
+    {"class_weight": "balanced"},
+    {"standardize_targets": False, "modulation": "surprise"},
+    published(batch_size=7, hidden_layer_sizes=5),
+]
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("label", [4, "a", True])
+@pytest.mark.parametrize("options", ONE_CLASS, ids=str)
+@pytest.mark.parametrize("rule", [None, *RULES])
+def test_one_class_is_predicted_for_every_row(rule, options, label, method):
+    X, y = values(None)[0], [label] * 150
+    parameters = options if rule is None or "rule" in options else {**options, "rule": rule}
+    model = classifier(**parameters)
+    if method == "fit":
+        model.fit(X, y)
+    elif not {"early_stopping", "class_weight"} & set(options):
+        model.partial_fit(X, y, classes=[label]).partial_fit(X, y)
+    else:
+        return
+    assert model.classes_.tolist() == [label]
+    assert model.predict(X).tolist() == y
+    assert_array_equal(model.predict_proba(X), np.ones((150, 1)))
+    assert (model.decision_function(X) < 0).all()
+    assert model.score(X, y) == 1
+    with pytest.raises(ValueError, match="are not among the classes"):
+        model.set_params(warm_start=True).fit(X, [label] * 149 + [5])
+
+
+def test_folds_and_votes_of_one_class_are_taken():
+    X, y = rare((40, 2))
+    scores = cross_val_score(classifier(), X, y, cv=KFold(3))
+    assert scores[2] == 12 / 14  # learnt from rows of one class
+    vote = VotingClassifier([("one", classifier()), ("other", classifier())], voting="soft")
+    assert_array_equal(vote.fit(X[:40], y[:40]).predict(X), y[:1].repeat(42))
+
+
+def test_one_class_is_no_mlp():
+    with pytest.raises(ValueError, match="one class, 'a'"):
+        classifier().fit(values(None)[0], ["a"] * 150).to_mlp()
 
 
 # Columns of one

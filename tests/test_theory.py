@@ -190,13 +190,15 @@ def orbit(kappa, steps, every=20, pace=1.0):
     x = np.array([[1.0], [-1.0]])
     parameters = {"batch_size": 2, "gain_damping": kappa, "apical_rate": 1.0}
     parameters |= {"learning_rate_init": pace * ETA, "interneuron_rate": pace * ETA_Q}
-    model = LocalRuleRegressor(1, random_state=0, **published(**parameters)).partial_fit(x, C * x)
+    model = LocalRuleRegressor(1, random_state=0, **published(**parameters)).partial_fit(
+        x, C * x[:, 0]
+    )
     start = {"basal_weights": 0.5, "apical_weights": 0.5 * C, "interneuron_weights": C}
     begin(model, {name: np.array([[value]]) for name, value in start.items()})
     rows = np.tile(x, (every, 1))
     points = [(0.5, C)]
     for _ in range(steps // every):
-        model.partial_fit(rows, C * rows)
+        model.partial_fit(rows, C * rows[:, 0])
         layer = model.layers_[0]
         points.append((layer.basal_weights.item(), layer.interneuron_weights.item()))
     return np.array(points).T

@@ -319,6 +319,8 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
             Rows sum to one (but for multilabel targets).
         """
         chance = self._by_chunks(self._chances, self._checked(X))
+        if len(self.classes_) == 1:
+            return np.ones_like(chance)
         if chance.shape[1] == 1:
             return np.concatenate([1 - chance, chance], axis=1)
         return chance
@@ -367,9 +369,15 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
             Where there is no network yet.
         ValueError
             Where the readout is Hebbian: its outputs are estimates of probabilities, which
-            MLPClassifier would take for log odds.
+            MLPClassifier would take for log odds. Where there is one class: MLPClassifier has
+            probabilities of two then.
         """
         check_is_fitted(self)
+        if len(self.classes_) == 1:
+            raise ValueError(
+                f"There is one class, {self.classes_.tolist()[0]!r}, and the predict_proba of an "
+                "MLPClassifier would differ: it has two columns all the same."
+            )
         if self.out_activation_ == "identity":
             raise ValueError(
                 "readout='hebbian' estimates probabilities directly, and no MLPClassifier does: "

@@ -14,6 +14,8 @@ LARGEST_TARGET = 1e100  # beyond, sums of squares leave the range of float64
 class LabelEncoder:
     """Class labels to columns: one for two classes, one a class or a label otherwise.
 
+    A single class has a column too, of zeros.
+
     Parameters
     ----------
     classes : ndarray of shape (n_classes,)
@@ -25,7 +27,7 @@ class LabelEncoder:
     def __init__(self, classes, multilabel):
         self.classes = classes
         self.multilabel = multilabel
-        self.binary = not multilabel and len(classes) == 2
+        self.binary = not multilabel and len(classes) <= 2
         self.n_columns = 1 if self.binary else len(classes)
         self.activation = "logistic" if multilabel or self.binary else "softmax"
 
@@ -36,14 +38,8 @@ class LabelEncoder:
         multilabel = kind.startswith("multilabel")
         if kind == "multiclass-multioutput":
             raise ValueError("y has several multiclass columns: give one, or 0/1 indicators.")
-        source = "y" if classes is None else "classes"
         if classes is None:
             classes = np.arange(y.shape[1]) if multilabel else unique_labels(y)
-        if len(classes) < 2 and not multilabel:
-            raise ValueError(
-                f"{source} holds one class ({classes.tolist()[0]!r}); a classifier needs at least "
-                "two classes."
-            )
         return cls(classes, multilabel)
 
     def check_same(self, classes):
@@ -97,6 +93,8 @@ class LabelEncoder:
         """Labels from scores (N, n) whose threshold is zero: the inverse of the encoding."""
         if self.multilabel:
             return (scores > 0).astype(int)
+        if len(self.classes) == 1:
+            return np.repeat(self.classes, len(scores))
         if self.binary:
             return self.classes[(scores[:, 0] > 0).astype(int)]
         return self.classes[np.argmax(scores, axis=1)]

@@ -148,6 +148,8 @@ def _chances(graph, estimator):
         chance = graph.node("Div", likely, total)
     if estimator.n_outputs_ > 1:
         return chance
+    if len(estimator.classes_) == 1:
+        return graph.node("Add", graph.node("Mul", chance, 0.0), 1.0)
     return graph.node("Concat", graph.node("Sub", 1.0, chance), chance, axis=1)
 
 
