@@ -128,6 +128,7 @@ def test_the_plain_network_of_a_classifier_is_an_mlp_classifier(kind, activation
 @pytest.mark.parametrize("sizes", [20, (12, 9), (8, 7, 6)])
 def test_the_plain_network_of_a_regressor_is_an_mlp_regressor(n_outputs, readout, sizes):
     X, y = values(n_outputs)
+    X = X.astype(np.float64)
     model = regressor(readout=readout, hidden_layer_sizes=sizes).fit(X, y)
     mlp = model.to_mlp()
     assert type(mlp) is MLPRegressor

@@ -356,6 +356,41 @@ def test_warnings_point_at_the_line_that_called(call):
     assert found.lineno == CALLS[call].__code__.co_firstlineno
 
 
+# Precision
+
+
+@pytest.mark.parametrize("make", [np.asarray, csr_array, pd.DataFrame])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64", "bool"])
+@pytest.mark.parametrize("training", ["float32", "float64"])
+def test_predictions_are_in_float32_where_the_features_are(dtype, training, make):
+    if make is csr_array and dtype == "float16":
+        return  # scipy has none
+    X, y = table("binary")
+    X = make((3 * X).astype(dtype))
+    results = [regressor(dtype=training, early_stopping=True).fit(X, y).predict(X)]
+    for labels in (y, np.arange(150) % 3):
+        for readout in ("softmax", "hebbian"):
+            model = classifier(dtype=training, readout=readout).fit(X, labels)
+            results += [model.predict_proba(X), model.decision_function(X), model.transform(X)]
+            results += [model.predict_log_proba(X)]
+            assert_array_equal(model.predict(X).dtype, labels.dtype)
+    expected = "float32" if dtype == "float32" else training
+    found = {result.dtype for result in results[1:]}
+    assert found == {np.dtype(expected)}
+    assert results[0].dtype == ("float32" if dtype == "float32" else "float64")
+
+
+def test_predictions_in_float32_are_those_in_float64_rounded():
+    X, y = values(None)
+    model = regressor().fit(X, y)
+    expected = model.predict(X.astype(np.float64))
+    assert_array_equal(model.predict(X), expected.astype(np.float32))
+    large = regressor().fit(X, 1e40 * y)
+    with pytest.raises(ValueError, match=r"too large for results in float32.*float64"):
+        large.predict(X)
+    assert np.isfinite(large.predict(X.astype(np.float64))).all()
+
+
 # Parameters as MLPClassifier takes them
 
 

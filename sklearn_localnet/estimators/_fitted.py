@@ -132,17 +132,23 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         }
 
     def _by_chunks(self, function, X, rows=None):
-        """``function`` of the rows of X, a bounded number of rows at a time."""
+        """``function`` of the rows of X, a bounded number of rows at a time.
+
+        In float32 where X is.
+        """
         n_rows = X.shape[0] if rows is None else len(rows)
         width = X.nnz // max(1, X.shape[0]) if issparse(X) else X.shape[1]
         widest = max(width, *self._began["hidden_layer_sizes"], self.n_outputs_)
         size = max(1, FORWARD_NUMBERS // widest)
         with np.errstate(all="ignore"):
             if n_rows <= size:
-                return _finite(function(X if rows is None else X[rows]))
+                return _finite(function(X if rows is None else X[rows]), X.dtype)
             parts = gen_batches(n_rows, size)
             return np.concatenate(
-                [_finite(function(X[part if rows is None else rows[part]])) for part in parts]
+                [
+                    _finite(function(X[part if rows is None else rows[part]]), X.dtype)
+                    for part in parts
+                ]
             )
 
     def _checked(self, X):
@@ -222,11 +228,13 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return [held["teaching"] for held in found]
 
 
-def _finite(result):
-    """The result itself; ValueError where an input left the range of its precision."""
+def _finite(result, dtype=None):
+    """The result, in float32 where ``dtype`` is; ValueError where it left the range of that."""
+    if dtype == np.float32:
+        result = result.astype(dtype, copy=False)
     if not np.isfinite(result).all():
         raise ValueError(
-            f"X holds values too large for a model in {result.dtype}: scale the features as for "
-            "fit, for instance with StandardScaler in a pipeline."
+            f"X holds values too large for results in {result.dtype}: scale the features as for "
+            "fit, for instance with StandardScaler in a pipeline, or take float64."
         )
     return result

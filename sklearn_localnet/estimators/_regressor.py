@@ -224,8 +224,11 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
     def _class_weighted(self, encoder, codes, weights):
         return weights
 
+    def _values(self, X):
+        return self._statistics().decode(self._scores(X))
+
     def _decoded(self, X, rows=None):
-        values = self._statistics().decode(self._by_chunks(self._scores, X, rows))
+        values = self._by_chunks(self._values, X, rows)
         return values[:, 0] if self.n_outputs_ == 1 else values
 
     def predict(self, X: MatrixLike) -> np.ndarray:
@@ -239,7 +242,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Values in float64.
+            Values in float64, and in float32 where X is.
         """
         return self._decoded(self._checked(X))
 
