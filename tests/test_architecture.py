@@ -31,6 +31,7 @@ FLOW = [
     "network._inspect",
     "network._check",
     "network._start",
+    "network._grow",
     "network._reference",
     "network._buffered",
     "network._blocks",
@@ -194,7 +195,7 @@ def defaults(cls):
 
 def test_every_parameter_of_the_contract_is_there():
     assert set(defaults(LocalRuleRegressor)) == set(PARAMETERS)
-    assert set(defaults(LocalRuleClassifier)) == {*PARAMETERS, "class_weight"}
+    assert set(defaults(LocalRuleClassifier)) == {*PARAMETERS, "class_weight", "new_classes"}
     assert set(defaults(Microcircuit)) == set(OF_THE_MICROCIRCUIT)
 
 

@@ -471,4 +471,4 @@ def test_the_published_rule_is_audited_as_it_trains(table):
     model.partial_fit(table[0], Y)
     plan = model._plan()
     feed = model._feed(plan, table[0], Y, model._encoder(), None, running=False)
-    assert type(model._trainer(plan, feed, 0).engine) is Blocks
+    assert type(model._trainer(plan, feed).engine) is Blocks

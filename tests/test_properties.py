@@ -385,14 +385,21 @@ def test_the_names_of_the_classes_do_not_matter(table, names):
     st.sampled_from(["float32", "float64"]),
     SIZES,
     st.sampled_from(sorted(RULES)),
+    st.booleans(),
 )
-def test_a_stream_in_chunks_is_the_whole_to_the_bit(table, batch_size, lengths, dtype, sizes, rule):
+def test_a_stream_in_chunks_is_the_whole_to_the_bit(
+    table, batch_size, lengths, dtype, sizes, rule, add
+):
     X, n_rows = table.X.tocsr() if issparse(table.X) else table.X, len(table.labels)
     inner = np.cumsum(lengths) * batch_size
     edges = [0, *inner[inner < n_rows], n_rows]
     for cls, y in ((LocalRuleClassifier, table.labels), (LocalRuleRegressor, table.values)):
-        classes = {} if cls is LocalRuleRegressor else {"classes": np.unique(y)}
         whole = cls(sizes, rule=rule, batch_size=batch_size, dtype=dtype, random_state=0)
+        classes = {}
+        if cls is LocalRuleClassifier and add:
+            whole.set_params(new_classes="add")
+        elif cls is LocalRuleClassifier:
+            classes = {"classes": np.unique(y)}
         parts = copy.deepcopy(whole)
         whole.partial_fit(X, y, **classes)
         for first, stop in pairwise(edges):

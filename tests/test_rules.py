@@ -52,7 +52,7 @@ def begun(model, X, y):
     codes = model._encoder().codes(y)
     plan = model._plan()
     feed = model._feed(plan, X, codes, model._encoder(), None, running=False)
-    return model._trainer(plan, feed, 0, len(X)).engine, feed.batch(slice(0, len(X)))
+    return model._trainer(plan, feed, len(X)).engine, feed.batch(slice(0, len(X)))
 
 
 def rates(step=0.01, weight_decay=0.0):

@@ -200,6 +200,7 @@ NUMBERS = {
         *[(), (5, 0), (-5, 5), (5, "ten"), (2.5,), (5, 5.0), (5, None), (True, 5), [[5]]],
     ],
     "class_weight": ["even", 3, {0: -1.0}, {0: np.nan}, {0: "heavy"}, [3]],
+    "new_classes": ["grow", None, True],
     "random_state": ["seed", -1],
 }
 BAD_PARAMETERS = [(name, value) for name, values in NUMBERS.items() for value in values]

@@ -173,6 +173,7 @@ class LocalRuleEstimator(
         if fresh:
             statistics = _whole_statistics(encoder, codes, weights, rows)
             self._reset(encoder, statistics if self.standardize_targets else None)
+            self._seed = seed
         else:
             self._resume()
         plan = self._plan()
@@ -181,7 +182,7 @@ class LocalRuleEstimator(
         hook = {"estimator": listener, "X": X, "y": y, "metadata": {"sample_weight": weights}}
         task.call_on_fit_task_begin(**hook)
         with np.errstate(all="ignore"):
-            trainer = self._trainer(plan, feed, seed, feed.n_rows)
+            trainer = self._trainer(plan, feed, feed.n_rows)
             records = epochs(trainer, rows, self.shuffle, rng, score)
             notice = self._run(trainer, records, task, hook)
             if plan.readout.settles and trainer.engine.step.adaptive:
@@ -266,24 +267,46 @@ class LocalRuleEstimator(
                 "partial_fit: give a dict of weights, or sample_weight."
             )
         X = check_features(self, X, reset=first)
-        with expecting_few_rows() if classes is not None and first else nullcontext():
+        weights = check_weights(sample_weight, X)
+        with expecting_few_rows() if first else nullcontext():
             y = check_targets(self, y, X.shape[0], is_regressor(self), reset=first)
-            encoder = self._stream_encoder(y, classes) if first else self._encoder(classes)
-        if first:
-            self._reset(encoder, None)
-        codes = encoder.codes(y)
-        weights = self._class_weighted(encoder, codes, check_weights(sample_weight, X))
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max) if first else 0
-        plan = self._plan()
-        running = bool(self.standardize_targets)
-        feed = self._feed(plan, X, codes, encoder, weights, running)
-        with np.errstate(all="ignore"):
-            trainer = self._trainer(plan, feed, seed)
-            self.loss_ = trainer.sweep()
-        self._adopt(trainer)
+            encoder = self._stream_encoder(y, weights, classes) if first else self._encoder(classes)
+        total = weight = 0.0
+        for stretch, rows in self._stretches(encoder, y):
+            own = None if weights is None else weights[rows]
+            x = X if rows.stop - rows.start == X.shape[0] else X[rows]
+            loss, size = self._learn_stretch(stretch, x, y[rows], own)
+            total, weight = total + loss * size, weight + size
+        self.loss_ = total / weight if weight else 0.0
         self.n_iter_ += 1
         if self.best_loss_ is not None:
             self.best_loss_ = min(self.loss_, self.best_loss_)
+
+    def _stretches(self, encoder, y):
+        """Yield the encoder of each stretch of a chunk, and its rows; here there is one."""
+        yield encoder, slice(0, y.shape[0])
+
+    def _learn_stretch(self, encoder, X, y, weights):
+        """Learn rows that have no label that the encoder has not; mean loss and sum of weights."""
+        columns = None
+        if hasattr(self, "layers_"):
+            columns = self._new_columns(encoder)
+        else:
+            self._reset(encoder, None)
+            self._seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        codes = encoder.codes(y)
+        weights = self._class_weighted(encoder, codes, weights)
+        plan = self._plan()
+        feed = self._feed(plan, X, codes, encoder, weights, bool(self.standardize_targets))
+        with np.errstate(all="ignore"):
+            trainer = self._trainer(plan, feed, columns=columns)
+            loss = trainer.sweep()
+        self._adopt(trainer)
+        return loss, len(y) if weights is None else weights.sum()
+
+    def _new_columns(self, encoder):
+        """Make room for what the encoder has more than the network; a `Columns`, or None."""
+        return None
 
     def _check_parameters(self, fresh):
         """Check parameters, unless they are those that were checked last.

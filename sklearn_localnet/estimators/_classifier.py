@@ -76,6 +76,11 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         this as it goes.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied with ``sample_weight``; "balanced" needs ``fit``.
+    new_classes : {"raise", "add"}, default="raise"
+        What ``partial_fit`` does with a label that is none of the classes: "raise" raises
+        ValueError; "add" makes it one of them. The network grows by synapses for the new class, and
+        what it decided before, it decides still, until rows teach it otherwise. Indicators of many
+        labels do not grow.
     dtype : {"auto", "float32", "float64"}, default="auto"
         Precision of training; "auto" takes float64 for at most 8,000 basal synapses a layer, where
         it hardly costs more, and float32 beyond.
@@ -179,6 +184,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
     modulation: Literal["plateau", "surprise"] | None = "plateau"
     readout: Literal["softmax", "hebbian"] = "softmax"
     class_weight: dict | list[dict] | Literal["balanced"] | None = None
+    new_classes: Literal["raise", "add"] = "raise"
 
     _readouts = ("softmax", "hebbian")
 
@@ -214,7 +220,8 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
             Weights of the rows.
         classes : array-like of shape (n_classes,), default=None
             All labels that may come; needed on the first call (but for indicators) and the same
-            or left out later.
+            or left out later. With ``new_classes="add"`` it may always be left out, and names
+            labels that are to be classes whether they come or not.
 
         Returns
         -------
@@ -231,19 +238,54 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
     def _new_encoder(self, y):
         return LabelEncoder.from_targets(y)
 
-    def _stream_encoder(self, y, classes):
+    def _stream_encoder(self, y, weights, classes):
+        if self.new_classes == "add" and (classes is None or not np.size(classes)):
+            first, size = 0 if weights is None else int(np.argmax(weights > 0)), self._batch_rows()
+            return LabelEncoder.from_targets(y[: (first // size + 1) * size])
         if classes is not None:
             return LabelEncoder.from_targets(y, check_classes(classes))
         encoder = LabelEncoder.from_targets(y)
         if not encoder.multilabel:
-            raise ValueError("classes must name all labels on the first call to partial_fit.")
+            raise ValueError(
+                "classes must name all labels on the first call to partial_fit, unless "
+                "new_classes='add'."
+            )
         return encoder
 
     def _encoder(self, classes=None):
         encoder = LabelEncoder(self.classes_, self._multilabel)
-        if classes is not None:
-            encoder.check_same(check_classes(classes))
+        if classes is None or (self.new_classes == "add" and not np.size(classes)):
+            return encoder
+        classes = check_classes(classes)
+        if self.new_classes == "add" and not encoder.multilabel:
+            return encoder.with_labels(classes, "classes")
+        encoder.check_same(classes)
         return encoder
+
+    def _stretches(self, encoder, y):
+        """Yield the encoder of each stretch of a chunk, and its rows.
+
+        A stretch begins with a batch that brings new labels.
+        """
+        first, size = 0, self._batch_rows()
+        while self.new_classes == "add" and not encoder.multilabel:
+            unknown = encoder.unknown(y[first:])
+            if not unknown.any():
+                break
+            begin = first + int(np.argmax(unknown)) // size * size
+            if begin > first:
+                yield encoder, slice(first, begin)
+            encoder, first = encoder.with_labels(y[begin : begin + size]), begin
+        yield encoder, slice(first, y.shape[0])
+
+    def _new_columns(self, encoder):
+        if len(encoder.classes) == len(self.classes_):
+            return None
+        columns = encoder.columns_from(self._encoder())
+        self._describe(encoder)
+        self.n_outputs_ = encoder.n_columns
+        self._target_statistics = self._statistics().grown(columns).state
+        return columns
 
     def _describe(self, encoder):
         self.classes_ = encoder.classes
@@ -257,11 +299,19 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
             if encoder.multilabel:
                 factor = compute_sample_weight(self.class_weight, codes)
             else:
-                factor = _class_factors(self.class_weight, encoder.classes, codes, weights)[codes]
+                known = self._known_class_weight(encoder)
+                factor = _class_factors(known, encoder.classes, codes, weights)[codes]
             weights = factor if weights is None else weights * factor
         if not np.isfinite(weights.sum()):
             raise ValueError("class_weight makes the sum of the weights too large for float64.")
         return weights
+
+    def _known_class_weight(self, encoder):
+        """Weights of the classes; where more may come, those of the ones that are there."""
+        if self.new_classes == "raise" or not isinstance(self.class_weight, dict):
+            return self.class_weight
+        known = set(encoder.classes.tolist())
+        return {label: weight for label, weight in self.class_weight.items() if label in known}
 
     def decision_function(self, X: MatrixLike) -> np.ndarray:
         """Scores whose sign, or whose largest, gives the label.

@@ -8,6 +8,7 @@ from sklearn.utils import Bunch
 
 from ..network._blocks import Blocks
 from ..network._buffered import Buffered
+from ..network._grow import grow
 from ..network._inspect import with_derived
 from ..network._network import State, make_plan
 from ..network._readout import make_readout
@@ -47,7 +48,7 @@ class LearningNetwork(FittedNetwork):
             modulation=self.modulation,
             centered=self.centering_rate is not None,
             fit_intercept=bool(self.fit_intercept),
-            batch_size=AUTO_BATCH if self.batch_size == "auto" else int(self.batch_size),
+            batch_size=self._batch_rows(),
             solver=self.solver,
             beta_1=self.beta_1,
             beta_2=self.beta_2,
@@ -55,13 +56,19 @@ class LearningNetwork(FittedNetwork):
             dtype=np.dtype(dtype),
         )
 
+    def _batch_rows(self):
+        return AUTO_BATCH if self.batch_size == "auto" else int(self.batch_size)
+
     def _feed(self, plan, X, codes, encoder, weights, running):
         """The rows of a table; statistics of a stream (``running``) take them in as they come."""
         statistics = self._statistics()
         return Feed(X, codes, encoder, statistics, plan.readout, weights, running, plan.dtype)
 
-    def _trainer(self, plan, feed, seed, n_rows=None):
-        """Set up training on a table of ``n_rows``, or on a stream where these are not known."""
+    def _trainer(self, plan, feed, n_rows=None, columns=None):
+        """Set up training on a table of ``n_rows``, or on a stream where these are not known.
+
+        With ``columns``, a `Columns`, the network grows by new ones.
+        """
         decay = self.learning_rate_decay
         if decay == "auto":
             decay = None if n_rows is None else EPOCHS_TO_HALF * n_rows
@@ -75,10 +82,14 @@ class LearningNetwork(FittedNetwork):
         )
         if hasattr(self, "layers_"):
             state = self._state(plan)
+            if columns is not None:
+                batch = feed.batch(slice(0, min(plan.batch_size, feed.n_rows)))
+                rng = np.random.default_rng([self._seed, len(columns.source)])
+                state = grow(plan, state, columns, batch, rng, self.t_)
         else:
             labels = self.standardize_targets and plan.readout.activation != "identity"
             frequencies = feed.statistics.mean if labels and n_rows is not None else None
-            batch, rng = feed.first_batch(plan.batch_size), np.random.default_rng(seed)
+            batch, rng = feed.first_batch(plan.batch_size), np.random.default_rng(self._seed)
             whole = n_rows is not None and plan.batch_size >= ENOUGH_ROWS
             enough = whole or len(batch.share) >= ENOUGH_ROWS
             sample = None if n_rows is None else feed.sample()

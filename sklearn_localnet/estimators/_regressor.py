@@ -212,7 +212,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
     def _new_encoder(self, y):
         return ValueEncoder.from_targets(y)
 
-    def _stream_encoder(self, y, _):
+    def _stream_encoder(self, y, weights, classes):
         return ValueEncoder.from_targets(y)
 
     def _encoder(self, classes=None):

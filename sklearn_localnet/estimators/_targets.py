@@ -8,13 +8,16 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
+from ..rules._rule import Columns
+from ._validation import expecting_few_rows, naming
+
 LARGEST_TARGET = 1e100  # beyond, sums of squares leave the range of float64
 
 
 class LabelEncoder:
     """Class labels to columns: one for two classes, one a class or a label otherwise.
 
-    A single class has a column too, of zeros.
+    A single class has a column as well, of zeros: it says that a row is of another.
 
     Parameters
     ----------
@@ -50,6 +53,25 @@ class LabelEncoder:
                 f"{self.classes.tolist()}."
             )
 
+    def with_labels(self, labels, source="y"):
+        """Encoder for these labels (N,) as well; ``source`` is the argument that has them."""
+        with naming(source), expecting_few_rows():
+            classes = unique_labels(self.classes, labels)
+        kind = object if self.classes.dtype == object else classes.dtype
+        return LabelEncoder(classes.astype(kind), False)
+
+    def columns_from(self, before):
+        """Where columns come from, as `Columns`, of the encoder for the classes before."""
+        source = np.searchsorted(before.classes, self.classes)
+        kept = np.isin(self.classes, before.classes)
+        sign = np.ones(len(source))
+        if before.binary:  # its one column speaks against the first class
+            sign[kept & (source == 0)] = -1
+            source[:] = 0
+        if self.binary:
+            return Columns(source[1:], sign[1:])
+        return Columns(np.where(kept, source, -1), sign)
+
     def codes(self, y):
         """Checked targets: class indices (N,), or indicators (N, n_labels)."""
         return self._indicators(y) if self.multilabel else self._indices(y)
@@ -57,12 +79,29 @@ class LabelEncoder:
     def _indicators(self, y):
         y = y.toarray() if issparse(y) else np.asarray(y)
         if y.ndim != 2 or y.shape[1] != self.n_columns:
-            raise ValueError(f"y has shape {y.shape}, expected {self.n_columns} label columns.")
+            raise ValueError(
+                f"y has shape {y.shape}, expected {self.n_columns} label columns: as many as there "
+                "were before, for indicators bring no new ones."
+            )
         if not np.isin(y, (0, 1)).all():
             raise ValueError("y has values other than 0 and 1 in its label indicators.")
         return y
 
     def _indices(self, y):
+        codes, unknown = self._found(y)
+        if unknown.any():
+            unknown = y[unknown][:5].tolist()
+            raise ValueError(
+                f"y holds labels {unknown} that are not among the classes {self.classes.tolist()}."
+            )
+        return codes
+
+    def unknown(self, y):
+        """Whether each label (N,) is none of the classes."""
+        return self._found(y)[1]
+
+    def _found(self, y):
+        """Class index of each label, and whether it is none of the classes."""
         if y.ndim != 1:
             raise ValueError(f"y has shape {y.shape}, expected one label a row.")
         mixed = {y.dtype.kind, self.classes.dtype.kind} == {"i", "u"}  # which would meet as floats
@@ -70,15 +109,9 @@ class LabelEncoder:
             sought = y.astype(self.classes.dtype) if mixed else y
             # What is beyond all counts as the last.
             codes = np.searchsorted(self.classes[:-1], sought)
-            known = self.classes[codes] == y
+            return codes, ~np.asarray(self.classes[codes] == y)
         except TypeError:
-            known = np.zeros(len(y), dtype=bool)
-        if not np.all(known):
-            unknown = y[~known][:5].tolist()
-            raise ValueError(
-                f"y holds labels {unknown} that are not among the classes {self.classes.tolist()}."
-            )
-        return codes
+            return None, np.ones(len(y), dtype=bool)
 
     def columns(self, codes):
         """Target columns (B, n), zeros and ones in float64."""
@@ -145,6 +178,14 @@ class TargetStatistics:
     def empty(cls, n_columns):
         """Statistics of a stream that has not begun."""
         return cls(np.zeros(n_columns), np.zeros(n_columns), 0.0)
+
+    def grown(self, columns):
+        """The same with more label columns, of which the new ones have been zero so far."""
+        if not self.weight:
+            return self.empty(len(columns.source))
+        mean = np.where(columns.sign < 0, 1 - self.mean[columns.source], self.mean[columns.source])
+        parts = (np.where(columns.new, 0, part) for part in (mean, self.variance[columns.source]))
+        return TargetStatistics(*parts, self.weight, self.scaled)
 
     @property
     def state(self):

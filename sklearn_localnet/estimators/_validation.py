@@ -60,6 +60,7 @@ _CHOICES = {
     "solver": ("adam", "sgd"),
     "modulation": ("plateau", "surprise"),
     "dtype": ("auto", "float32", "float64"),
+    "new_classes": ("raise", "add"),
 }
 
 

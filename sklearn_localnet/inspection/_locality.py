@@ -126,7 +126,7 @@ def _started(estimator, X, y):
     codes = encoder.codes(check_targets(model, y, X.shape[0], is_regressor(model), reset=False))
     plan = model._plan()
     feed = model._feed(plan, X, codes, encoder, None, running=False)
-    return model._trainer(plan, feed, 0, X.shape[0])
+    return model._trainer(plan, feed, X.shape[0])
 
 
 class _Audit:

@@ -73,7 +73,7 @@ def start(plan, batch, rng, frequencies=None, enough=True, sample=None):
         "readout_weights": np.zeros((n_targets, plan.layer_sizes[-2])),
         "readout_intercepts": intercepts,
     }
-    layers = _with_rule(plan, layers, top, batch, rng)
+    layers = with_rule(plan, layers, top, batch, rng)
     top = {name: top[name] for name in plan.readout.synapses}
     state = State([*layers, top], None, [], scales, 0, 0)
     check_run(plan, state, batch)
@@ -92,7 +92,7 @@ def _first_inputs(plan, batch, sample):
     return sizes, {**running, "input_streak": 0}, {"input_limits": LIMIT * sizes}
 
 
-def _with_rule(plan, layers, top, batch, rng):
+def with_rule(plan, layers, top, batch, rng):
     """Hidden layers with the arrays that the rule starts with, once these are as declared."""
     started = list(plan.rule.start(rng, [*layers, top], batch))
     if len(started) != len(layers):

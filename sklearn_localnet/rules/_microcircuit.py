@@ -171,6 +171,24 @@ class Microcircuit(Rule):
                 arrays["back_trace"] = np.zeros((count, k))
         return arrays
 
+    def grown(self, layer, columns):
+        """Q and R where each new target has an interneuron that starts as its apical synapses.
+
+        Two columns in the place of one have twice its power, and so has QR.
+        """
+        if self.interneurons == "target":
+            return {}
+        power = math.sqrt(2) if columns.split else 1.0
+        first, starts = columns.source.max() + 1, layer["apical_weights"][:, columns.new]
+        arrays = {}
+        for name, kind in self.synapses.items():
+            if name in layer and "interneuron" in kind.axes:
+                arrays[name] = array = power * layer[name]
+                free = array if kind.axes[1] == "interneuron" else array.T
+                free = free[:, first : first + starts.shape[1]]
+                free[...] = 0 if kind.trace else starts[:, : free.shape[1]]
+        return arrays
+
     def derived(self, layer):
         """R where it is Q^T, and what inhibition feels, Q + kappa D and R + kappa D'."""
         inter = layer["interneuron_weights"]

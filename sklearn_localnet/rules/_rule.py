@@ -60,6 +60,31 @@ class Wire(NamedTuple):
     source: str
 
 
+class Columns(NamedTuple):
+    """Where the target columns of a network that grows come from.
+
+    Attributes
+    ----------
+    source : (n,) array of int
+        The column before; -1 for a new one.
+    sign : (n,) array
+        -1 where it says the opposite of that column, else 1.
+    """
+
+    source: Any
+    sign: Any
+
+    @property
+    def new(self) -> Any:
+        """Which columns are new, (n,)."""
+        return self.source < 0
+
+    @property
+    def split(self) -> bool:
+        """Whether the one column of two classes becomes a column of each."""
+        return len(self.sign) > 1 and bool((self.sign < 0).any())
+
+
 #: What every hidden layer has, whatever teaches it.
 FORWARD_SYNAPSES = {
     "basal_weights": Synapse(("neuron", "input"), frozenset({"input", "slope", "teaching"})),
@@ -116,6 +141,19 @@ class Rule(BaseEstimator):
             Of each hidden layer an array for every name in ``synapses``.
         """
         return ({} for _ in layers[:-1])
+
+    def grown(self, layer: Arrays, columns: Columns) -> Arrays:
+        """What is to be otherwise in a layer whose target columns became more, by name.
+
+        Parameters
+        ----------
+        layer : dict
+            Arrays of the layer: what was there before, and new cells as `start` gives them.
+            Columns along "target" come with their sign.
+        columns : Columns
+            The columns before, and which are new.
+        """
+        return {}
 
     def derived(self, layer: Arrays) -> Arrays:
         """Arrays that follow from the layer's own, for wires and for ``layers_``.
