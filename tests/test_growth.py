@@ -85,6 +85,10 @@ def test_no_row_is_decided_otherwise_by_a_network_that_grew(before, after, rule)
         apart = first - first[:, :1]
         assert_allclose(then[:, kept] - then[:, kept][:, :1], apart, rtol=1e-9, atol=1e-9)
         assert np.all(then[:, ~kept].max(axis=1) < then[:, kept].max(axis=1))
+        if len(after) == 2:  # the one column said before how likely another class is
+            odds = (then[:, ~kept] - then[:, kept])[:, 0]
+            assert_allclose(odds, read(old, places, x)[:, 1] - np.log1p(100), rtol=1e-9)
+            continue
         # A class that n rows did not show is as likely as one row in n at most.
         chance = probabilities(then, "softmax")
         assert chance[:, ~kept].max() <= (1 + 1e-9) / (len(before) + 100)
