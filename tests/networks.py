@@ -138,7 +138,7 @@ class Textbook:
             u = x @ layer["basal_weights"].T + layer["basal_intercepts"]
             fired, mean = FUNCTION[plan.activation](u), layer["mean_activity"]
             if plan.centered:
-                mean = mean + rates.centering * (s @ fired - mean)
+                mean = mean + weighted(rates.centering, rates) * (s @ fired - mean)
             found.append((x, SLOPE[plan.activation](u), fired - mean, mean))
             x = fired - mean
         error, loss, surprise = self.read(x, batch)
@@ -153,8 +153,8 @@ class Textbook:
             weights, intercepts = self.readout.values()
             self.readout = {
                 "readout_weights": kept * weights
-                + pace * self.step("W", (error * s[:, None]).T @ x),
-                "readout_intercepts": intercepts + pace * self.step("b", s @ error),
+                + pace * self.step("W", rates.weight * (error * s[:, None]).T @ x),
+                "readout_intercepts": intercepts + pace * self.step("b", rates.weight * s @ error),
             }
         self.layers = new
         self.follow(rates.span)
@@ -215,27 +215,28 @@ class Textbook:
 
         dQ = mean_of(z, y if rule.interneurons == "target" else n) - Q
         dR = mean_of(n, z) - R
-        eta_q = rule.interneuron_rate / rates.divisor
-        step = self.step(("basal", i), mean_of(p, x / unit))
+        eta_2 = weighted(rule.apical_rate / rates.divisor, rates)
+        eta_q = weighted(rule.interneuron_rate / rates.divisor, rates)
+        step = self.step(("basal", i), rates.weight * mean_of(p, x / unit))
         new = {
             "basal_weights": kept * w["basal_weights"] + largest / unit * step,
             "basal_intercepts": w["basal_intercepts"],
             "mean_activity": mean,
-            "apical_weights": W2T + rule.apical_rate / rates.divisor * (mean_of(z, y) - W2T),
+            "apical_weights": W2T + eta_2 * (mean_of(z, y) - W2T),
             "interneuron_weights": Q + eta_q * dQ,
         }
         if "input_limits" in w:
             new["input_limits"] = w["input_limits"]
         if plan.fit_intercept:
             new["basal_intercepts"] = new["basal_intercepts"] + rates.step * self.step(
-                ("intercepts", i), s @ p
+                ("intercepts", i), rates.weight * s @ p
             )
         if "gain_trace" in w:
-            new["gain_trace"] = D + 0.1 * (dQ - D)
+            new["gain_trace"] = D + weighted(0.1, rates) * (dQ - D)
         if rule.interneurons == "decoupled":
             new["pyramidal_to_interneuron_weights"] = R + eta_q * dR
         if "back_trace" in w:
-            new["back_trace"] = E + 0.1 * (dR - E)
+            new["back_trace"] = E + weighted(0.1, rates) * (dR - E)
         return new
 
     def n_slow(self):
@@ -265,6 +266,11 @@ class Textbook:
         # Kingma and Ba's efficient form, where epsilon joins the biased root.
         rate = math.sqrt(1 - plan.beta_2**self.n) / (1 - plan.beta_1**self.n)
         return rate * m / (np.sqrt(v) + plan.epsilon)
+
+
+def weighted(rate, rates):
+    """A rate of an average at a batch that weighs more or less than the mean."""
+    return min(rate * rates.weight, max(rate, 0.9))
 
 
 def gate(size, share):

@@ -160,6 +160,21 @@ def test_averages_reach_over_a_span_of_updates_at_most():
     assert_follows_the_textbook(make(solver="adam"), rates=rates, n_batches=40)
 
 
+@pytest.mark.parametrize("weight", [0.02, 3.0, 50.0])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("output", ["softmax", "hebbian"])
+def test_a_batch_moves_synapses_by_its_weight(output, solver, weight):
+    hebbian = output == "hebbian"
+    plan = make(
+        rule={"interneurons": "decoupled"},
+        output="identity" if hebbian else output,
+        hebbian=hebbian,
+        hidden=(HIDDEN, 4),
+        solver=solver,
+    )
+    assert_follows_the_textbook(plan, rates=RATES._replace(weight=weight, step=1e-3))
+
+
 @pytest.mark.parametrize("n_hidden", [5, 150])  # below and above 1 / LARGEST_SHIFT squared
 def test_an_adaptive_step_of_any_size_moves_a_basal_current_by_a_part(n_hidden):
     plan = make(solver="adam", hidden=(n_hidden,))
@@ -221,6 +236,29 @@ def test_blocks_are_rows_learnt_one_by_one(activation, interneurons, hidden):
             row = Batch(whole.x[part], whole.target[part], whole.truth[part], np.ones(1), 1.0)
             assert rows.learn(row, rates) == pytest.approx(loss, rel=1e-7, abs=1e-10)
         assert_same_arrays(blocks.labile, rows.labile, atol=1e-10)
+
+
+@pytest.mark.parametrize("interneurons", ["tied", "decoupled", "target"])
+@pytest.mark.parametrize("heaviest", [3.0, 1000.0])
+def test_blocks_are_rows_learnt_one_by_one_with_their_weights(heaviest, interneurons):
+    rule = {"interneurons": interneurons, "gain_damping": 0.0}
+    plan = make(rule=rule, hidden=(HIDDEN, 4), hebbian=True, batch_size=1)
+    rates = RATES._replace(weight_decay=0.0, step=1e-5, centering=0.05)
+    batches = make_batches(plan, n_batches=9)
+    whole = Batch(
+        *(np.concatenate(parts) for parts in zip(*(b[:4] for b in batches), strict=True)), 1.0
+    )
+    n_rows = len(whole.share)
+    weights = np.random.default_rng(0).choice([0.01, 1.0, heaviest], n_rows)
+    state = started(plan, batches[0])
+    blocks, rows = Blocks(plan, state), Reference(plan, state)
+    every = type(rates)(*(np.full(n_rows, rate) for rate in rates))
+    blocks.learn(whole, every._replace(weight=weights))
+    for t, weight in enumerate(weights):
+        part = slice(t, t + 1)
+        row = Batch(whole.x[part], whole.target[part], whole.truth[part], np.ones(1), 1.0)
+        rows.learn(row, rates._replace(weight=weight))
+    assert_same_arrays(blocks.labile, rows.labile, atol=1e-10)
 
 
 def in_strict(tree):

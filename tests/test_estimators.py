@@ -26,9 +26,11 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import shuffle
+from sklearn.utils.estimator_checks import check_class_weight_classifiers
 from small import assert_same_state, state
 
 from sklearn_localnet import DivergenceError, LocalRuleClassifier, LocalRuleRegressor, published
+from sklearn_localnet.network._blocks import Blocks
 from sklearn_localnet.network._buffered import Buffered
 from sklearn_localnet.rules import RULES, Microcircuit
 
@@ -458,6 +460,86 @@ def test_class_weights_multiply_sample_weights(iris):
     by_class = LocalRuleClassifier(10, class_weight={0: 3.0, 1: 0.5}, random_state=0, max_iter=20)
     by_row = LocalRuleClassifier(10, random_state=0, max_iter=20)
     assert_same_state(by_class.fit(X, y), by_row.fit(X, y, np.array([3.0, 0.5, 1.0])[y]))
+
+
+ONE_BY_ONE = {
+    "adam": {},
+    "sgd": {"solver": "sgd", "learning_rate_init": 0.01},
+    "hebbian": {"readout": "hebbian"},
+    "published": published(
+        activation="relu",
+        learning_rate_init=0.01,
+        apical_rate=0.01,
+        interneuron_rate=0.01,
+        centering_rate=0.02,
+        fit_intercept=True,
+        max_iter=20,
+    ),
+    "kolen_pollack": {"rule": "kolen_pollack", "hidden_layer_sizes": (10, 8)},
+}
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+@pytest.mark.parametrize("options", ONE_BY_ONE.values(), ids=ONE_BY_ONE.keys())
+@pytest.mark.parametrize("method", ["fit", "chunks of one row", "one chunk"])
+def test_weights_of_a_class_order_its_predictions(iris, options, method, batch_size):
+    X, y = iris
+    X = X + np.random.default_rng(0).standard_normal(X.shape)  # so that classes overlap
+    small = {"hidden_layer_sizes": 10, "random_state": 0, "max_iter": 8}
+    predicted = []
+    for weight in (0.02, 1.0, 50.0):
+        model = LocalRuleClassifier(**(small | options | {"batch_size": batch_size}))
+        model.set_params(class_weight={1: weight})
+        if method == "fit":
+            model.fit(X, y)
+        for epoch in range(model.max_iter if method != "fit" else 0):
+            order = np.random.default_rng(epoch).permutation(len(y))
+            rows = order[:, None] if method == "chunks of one row" else [order]
+            for part in rows:
+                model.partial_fit(X[part], y[part], classes=[0, 1, 2])
+        predicted.append(np.mean(model.predict(X) == 1))
+    assert predicted[0] + 0.05 < predicted[1]
+    assert predicted[1] + 0.05 < predicted[2]
+
+
+@pytest.mark.parametrize("weight", [0.25, 4.0])  # which scale without rounding
+@pytest.mark.parametrize("batch_size", [1, 7, 200])
+@pytest.mark.parametrize("options", ONE_BY_ONE.values(), ids=ONE_BY_ONE.keys())
+def test_equal_weights_are_none_to_the_bit(iris, options, batch_size, weight):
+    X, y = shuffle(*iris, random_state=0)
+    small = {"hidden_layer_sizes": 10, "random_state": 0, "max_iter": 3}
+    options = small | options | {"batch_size": batch_size}
+    plain = LocalRuleClassifier(**options).fit(X, y)
+    equal = LocalRuleClassifier(**options).fit(X, y, np.full(len(y), weight))
+    for part in (slice(0, 70), slice(70, 77), slice(77, 150)):
+        plain.partial_fit(X[part], y[part])
+        equal.partial_fit(X[part], y[part], np.full(len(y[part]), weight))
+    assert_same_state(equal, plain)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7])
+@pytest.mark.parametrize("options", ONE_BY_ONE.values(), ids=ONE_BY_ONE.keys())
+def test_rounding_makes_no_weights_unequal(iris, options, batch_size, monkeypatch):
+    X, y = shuffle(*iris, random_state=0)
+    seen = []
+    for engine in (Buffered, Blocks):
+
+        def watched(self, batch, rates, learn=engine.learn):
+            seen.append(rates.weight)
+            return learn(self, batch, rates)
+
+        monkeypatch.setattr(engine, "learn", watched)
+    small = {"hidden_layer_sizes": 10, "random_state": 0, "max_iter": 2, "dtype": "float32"}
+    model = LocalRuleClassifier(**(small | options | {"batch_size": batch_size}))
+    model.fit(X, y, np.full(len(y), 0.1))
+    for part in (slice(0, 70), slice(70, 73), slice(73, 150)):
+        model.partial_fit(X[part], y[part], np.full(len(y[part]), 0.1))
+    assert len(seen) > 4
+    assert all(np.all(weight == 1) for weight in seen)
+
+
+def test_class_weights_pass_scikit_learns_check_row_by_row():
+    check_class_weight_classifiers("LocalRuleClassifier", LocalRuleClassifier(batch_size=1))
 
 
 def test_balanced_weights_make_up_for_rare_classes(iris):

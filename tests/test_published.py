@@ -105,15 +105,16 @@ class Layer:
         )
         self.model, self.rule = model, model.rule
 
-    def learn(self, x, y, divisor):
+    def learn(self, x, y, divisor, weight):
         """Learn a sample; its output z, and the squared error of W2 z before W2 changes."""
         model, rule = self.model, self.rule
-        eta_1, eta_2 = model.learning_rate_init / divisor, rule.apical_rate / divisor
-        eta_q = rule.interneuron_rate / divisor
+        eta_1 = weight * model.learning_rate_init / divisor
+        eta_2, eta_q = weight * rule.apical_rate / divisor, weight * rule.interneuron_rate / divisor
         u = self.W1 @ x + self.b1
         z = FUNCTION[model.activation](u)
         if model.centering_rate is not None:
-            self.zbar = self.zbar + model.centering_rate / divisor * (z - self.zbar)  # (24)
+            eps = weight * model.centering_rate / divisor
+            self.zbar = self.zbar + eps * (z - self.zbar)  # (24)
             z = z - self.zbar
         error = np.sum((y - self.W2T.T @ z) ** 2)
         n = self.R @ z
@@ -135,11 +136,13 @@ class Layer:
         return dict(zip(LEARNT, learnt, strict=True))
 
 
-def loop(model, X, Y):
+def loop(model, X, Y, weights=None):
     """Weights of each layer after rows 1, 2, ... of (X, Y), from those after row 0 in ``model``.
 
-    With them come the squared errors of these rows, each before it is learnt.
+    With them come the squared errors of these rows, each before it is learnt. ``weights`` multiply
+    the rates of each row.
     """
+    weights = np.ones(len(X)) if weights is None else weights
     layers, errors = [Layer(model, fitted) for fitted in model.layers_], []
     for t in range(1, len(X)):
         divisor = 1.0
@@ -147,13 +150,13 @@ def loop(model, X, Y):
             divisor = 1 + t / model.learning_rate_decay
         x = X[t]
         for layer in layers:
-            x, error = layer.learn(x, Y[t], divisor)
+            x, error = layer.learn(x, Y[t], divisor, weights[t])
         errors.append(error)
     return [layer.weights() for layer in layers], errors
 
 
-def assert_follows_the_loop(model, start, X, Y, atol=1e-10):
-    layers = loop(start, X, Y)[0]
+def assert_follows_the_loop(model, start, X, Y, atol=1e-10, weights=None):
+    layers = loop(start, X, Y, weights)[0]
     assert len(model.layers_) == len(layers)
     for place, (fitted, expected) in enumerate(zip(model.layers_, layers, strict=True)):
         assert fitted.keys() == expected.keys()
@@ -245,6 +248,33 @@ def test_rows_of_weight_zero_are_not_seen(table, name):
     start = make(LocalRuleRegressor, **SETTINGS[name]).partial_fit(X[:1], Y[:1])
     moved = make(LocalRuleRegressor, **SETTINGS[name]).partial_fit(X, Y, sample_weight=weights)
     assert_follows_the_loop(moved, start, X[weights > 0], Y[weights > 0])
+
+
+@pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
+@pytest.mark.parametrize("name", BOTH)
+def test_a_row_of_a_stream_counts_by_its_weight_against_the_mean_so_far(table, name, chunks):
+    X, Y = table
+    weights = np.random.default_rng(0).choice([0.2, 1.0, 6.0], ROWS)
+    start = make(LocalRuleRegressor, **SETTINGS[name]).partial_fit(X[:1], Y[:1])
+    moved, first = make(LocalRuleRegressor, **SETTINGS[name]), 0
+    for length in chunks:
+        part = slice(first, first + length)
+        moved.partial_fit(X[part], Y[part], sample_weight=weights[part])
+        first += length
+    so_far = np.cumsum(weights) / np.arange(1, ROWS + 1)
+    assert_follows_the_loop(moved, start, X, Y, weights=weights / so_far)
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_a_row_of_a_table_counts_by_its_weight_against_the_mean(table, name):
+    X, Y = table
+    weights = np.random.default_rng(0).choice([0.0, 0.2, 1.0, 6.0], ROWS)
+    weights[0] = mean = weights[1:][weights[1:] > 0].mean()  # as the one row that it starts with
+    start = make(LocalRuleRegressor, **SETTINGS[name]).partial_fit(X[:1], Y[:1])
+    with pytest.warns(UserWarning, match="max_iter=1"):
+        moved = make(LocalRuleRegressor, **SETTINGS[name], max_iter=1).fit(X, Y, weights)
+    held = weights > 0
+    assert_follows_the_loop(moved, start, X[held], Y[held], weights=weights[held] / mean)
 
 
 @pytest.mark.parametrize("sizes", [HIDDEN, STACK])

@@ -122,7 +122,9 @@ class LocalRuleEstimator(
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows; None for equal weights. Every average over rows is weighted.
+            Weights of the rows; None for equal weights. Averages over the rows of a batch are
+            weighted, and a batch moves synapses by the mean weight of its rows against that of the
+            table.
 
         Returns
         -------
@@ -395,6 +397,7 @@ class LocalRuleEstimator(
         self.n_outputs_ = encoder.n_columns
         self.n_layers_ = len(self._began["hidden_layer_sizes"]) + 2
         self.n_iter_ = self.t_ = 0
+        self._weighed = 0.0, 0.0
         self.loss_curve_, self.gain_curve_ = [], []
         self.best_loss_ = None if self.early_stopping else np.inf
         self.validation_scores_ = [] if self.early_stopping else None

@@ -217,7 +217,8 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels, or indicators.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Weights of the rows. A batch counts by the mean weight of its rows against that of all
+            rows so far, so weights tell in batches of one row too.
         classes : array-like of shape (n_classes,), default=None
             All labels that may come; needed on the first call (but for indicators) and the same
             or left out later. With ``new_classes="add"`` it may always be left out, and names

@@ -95,7 +95,8 @@ class LearningNetwork(FittedNetwork):
             sample = None if n_rows is None else feed.sample()
             state = start(plan, batch, rng, frequencies, enough, sample)
         in_blocks = not feed.running and Blocks.serves(plan, schedule.rates(0, 0, 1))
-        return Trainer(feed, schedule, (Blocks if in_blocks else Buffered)(plan, state), self.t_)
+        engine = (Blocks if in_blocks else Buffered)(plan, state)
+        return Trainer(feed, schedule, engine, self.t_, self._weighed)
 
     def _state(self, plan):
         """The state of training that the fitted attributes and the memory hold."""
@@ -119,7 +120,7 @@ class LearningNetwork(FittedNetwork):
             "n_steps": state.n_steps,
         }
         self._target_statistics = trainer.feed.statistics.state
-        self.t_ = trainer.n_seen
+        self.t_, self._weighed = trainer.n_seen, trainer.weighed
 
     def _set_weights(self, plan, weights):
         """Make arrays, by layer and name, the fitted ones."""

@@ -195,7 +195,8 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Weights of the rows. A batch counts by the mean weight of its rows against that of all
+            rows so far, so weights tell in batches of one row too.
 
         Returns
         -------

@@ -26,9 +26,11 @@ from scipy.sparse import issparse
 from ..rules import _equations as eq
 from ..rules._microcircuit import Microcircuit
 from ._reference import Reference
+from ._steps import MOST_RATE
 
 LEFT_OPEN = 0.7  # power of the unit in the last place; 1e-11 of z in float64, seen times a rate
-LARGEST_RATE = 0.25  # beyond, beta^2 of a block would leave the range of float32
+LARGEST_RATE = 0.25  # of a row of mean weight
+MOST_FADED = 20.0  # -log beta of a block; beyond, beta^2 would leave the range of float32
 NARROW = 32  # neurons below which a block has 64 rows; a round of a wide layer costs more
 
 
@@ -83,22 +85,12 @@ class Blocks(Reference):
         (B,) array
             Squared error of each row before its update.
         """
-        rule, dtype = self.plan.rule, self.plan.dtype
-        rates = BlockRates(
-            *(
-                np.broadcast_to(rate, len(batch.target)).astype(dtype)
-                for rate in (
-                    rates.step,
-                    rule.apical_rate / rates.divisor,
-                    rule.interneuron_rate / rates.divisor,
-                    rates.centering,
-                )
-            )
-        )
+        dtype = self.plan.dtype
+        rates, ends = self._row_rates(rates, len(batch.target))
         errors = np.empty(len(batch.target), dtype)
         first, size = 0, 64 if max(self.plan.layer_sizes[1:-1]) < NARROW else 32
         while first < len(errors):
-            rows = slice(first, first + size)
+            rows = slice(first, min(first + size, ends[first]))
             blocks = self._settled(batch.x[rows], batch.target[rows], rates, rows)
             if blocks is None:
                 size //= 2
@@ -108,8 +100,29 @@ class Blocks(Reference):
                 block.close()
             self.n_updates += len(errors[rows])
             self.recent = [block.z for block in blocks], blocks[-1].share
-            first += size
+            first = rows.stop
         return errors
+
+    def _row_rates(self, rates, n_rows):
+        """Rates of each row, and where a block that begins with it has to end at the latest.
+
+        By then the rows have left of the start of the block what they may.
+        """
+        rule = self.plan.rule
+        averaged = [
+            np.minimum(rates.weight * rate, np.maximum(rate, MOST_RATE))
+            for rate in (
+                rule.apical_rate / rates.divisor,
+                rule.interneuron_rate / rates.divisor,
+                rates.centering,
+            )
+        ]
+        found = [np.broadcast_to(rate, n_rows) for rate in (rates.step * rates.weight, *averaged)]
+        faded = np.cumsum(-np.log1p(-np.max(found[1:], axis=0)))
+        before = np.concatenate([[0.0], faded[:-1]])
+        ends = np.searchsorted(faded, before + MOST_FADED, side="right")
+        ends = np.maximum(ends, np.arange(n_rows) + 1)
+        return BlockRates(*(rate.astype(self.plan.dtype) for rate in found)), ends
 
     def _settled(self, x, y, rates, rows):
         """Blocks of all layers for some rows; None where numbers overflow on the way."""

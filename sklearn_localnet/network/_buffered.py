@@ -107,6 +107,8 @@ class Buffered(Reference):
             kept = kept_part(rates.weight_decay, n_slow)
             for weights in self._decaying:
                 weights *= kept
+        if rates.weight != 1:
+            self._direction *= rates.weight
         self._take_steps(rates.step)
         if n_slow and self.step.adaptive:
             self._follow(averaging_rate(self.n_updates, n_slow, rates.span))

@@ -13,7 +13,14 @@ from ._inspect import gains, with_derived
 from ._modulation import add_gates
 from ._network import State, decays, mirrored
 from ._readout import scores
-from ._steps import averaging_rate, drive_power, kept_part, rate_of, slow_updates
+from ._steps import (
+    averaging_rate,
+    drive_power,
+    kept_part,
+    rate_of,
+    slow_updates,
+    weighted_rate,
+)
 
 
 class Reference:
@@ -90,7 +97,8 @@ class Reference:
         self.n_updates += 1
         self.n_steps += 1
         layers = self.layers()
-        cells, loss = self.perceive(layers, batch, rates.centering)
+        centering = weighted_rate(rates.centering, rates.weight)
+        cells, loss = self.perceive(layers, batch, centering)
         self.recent = [held["output"] for held in cells[:-1]], batch.share
         if self.step.adaptive:
             self._measure_drive(cells[:-1], batch.share)
@@ -186,7 +194,7 @@ class Reference:
                     arrays[name] = arrays[name] + rate * direction
                 else:
                     part = kept if decays(kinds[name]) else 1.0
-                    step = self._unit_step(place, name, direction)
+                    step = self._unit_step(place, name, rates.weight * direction)
                     size = sizes[place].get(name, rates.step)
                     arrays[name] = part * arrays[name] + size * step
         if n_slow and self.step.adaptive:

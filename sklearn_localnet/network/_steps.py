@@ -17,6 +17,7 @@ READOUT_PACE = 1.5  # steps of the readout, whose inputs differ in size, against
 RECENT_PART = 1 / 5  # of all updates, over which the average weights reach
 EARLY = 64  # updates after which decay and averaging act at every SLOW-th only
 SLOW = 4
+MOST_RATE = 0.9  # of an average at a batch of more than mean weight
 
 
 class Rates(NamedTuple):
@@ -27,13 +28,19 @@ class Rates(NamedTuple):
     centering: float  # eps of Eq. (24)
     weight_decay: float  # the part of a weight lost in this step
     span: int  # most updates that the average weights reach over
+    weight: float = 1.0  # of the batch, against the mean weight of a row
 
 
 def rate_of(synapse, owner, rates):
     """Rate of a kind of synapse that moves at one of its own; ``owner`` has it as a parameter."""
     if isinstance(synapse.rate, str):
-        return getattr(owner, synapse.rate) / rates.divisor
-    return synapse.rate
+        return weighted_rate(getattr(owner, synapse.rate) / rates.divisor, rates.weight)
+    return weighted_rate(synapse.rate, rates.weight)
+
+
+def weighted_rate(rate, weight):
+    """Rate of an average at a batch of this weight."""
+    return min(weight * rate, max(rate, MOST_RATE))
 
 
 class PlainStep:

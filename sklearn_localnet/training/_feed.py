@@ -41,6 +41,12 @@ class Feed:
         self._order, self._turned, self._first = order, None, 0
         self.n_rows = self.X.shape[0] if order is None else len(order)
 
+    def mean_weight(self):
+        """Mean weight of the rows that it goes through."""
+        if self.weights is None:
+            return 1.0
+        return float(self.weights[self._rows(slice(0, self.n_rows))].mean())
+
     def first_batch(self, size):
         """The first ``size`` rows of which one has weight, as a Batch."""
         for batch in self.batches(size):

@@ -11,6 +11,7 @@ from ..network._network import Batch
 GAIN_ROWS = 200  # rows whose activity tells the gains at the end of an epoch
 RISE = 0.1  # of the least loss, from which on a loss that is larger has risen
 BLOCK_ROWS = 256  # rows taken from the table at a time where they are learnt one by one
+SAME_WEIGHT = 1e-6  # part by which a weight differs from the mean through rounding
 
 
 class DivergenceError(ArithmeticError):
@@ -35,10 +36,14 @@ class Trainer:
     engine : Reference
     n_seen : int
         Samples seen before, t of the decay of rates.
+    weighed : tuple of float
+        Weight of the samples seen before, and how many of them had any.
     """
 
-    def __init__(self, feed, schedule, engine, n_seen):
+    def __init__(self, feed, schedule, engine, n_seen, weighed):
         self.feed, self.schedule, self.engine, self.n_seen = feed, schedule, engine, n_seen
+        self.weighed = weighed
+        self._mean_weight = None if schedule.n_rows is None else feed.mean_weight()
 
     def sweep(self):
         """One pass over the rows in the order of the feed; the mean loss."""
@@ -56,7 +61,12 @@ class Trainer:
             engine.follow_inputs(batch.x, batch.share)
         # The rows of a table weigh as much in one batch as in another, however few are left for it.
         size = n_rows if self.schedule.n_rows is None else engine.plan.batch_size
-        loss = engine.learn(batch, self.schedule.rates(self.n_seen, engine.n_updates, size))
+        n_weighed = np.count_nonzero(batch.share)
+        total, number = self.weighed[0] + batch.weight, self.weighed[1] + n_weighed
+        self.weighed = total, number
+        weight = self._against_mean(batch.weight / n_weighed, total / number)
+        rates = self.schedule.rates(self.n_seen, engine.n_updates, size, weight)
+        loss = engine.learn(batch, rates)
         self.n_seen += n_rows
         if not math.isfinite(loss):
             self._diverged()
@@ -68,12 +78,26 @@ class Trainer:
             held = np.flatnonzero(batch.share)
             batch = Batch(*(array[held] for array in batch[:4]), batch.weight)
         seen = self.n_seen + np.arange(len(batch.share))
-        losses = self.engine.learn(batch, self.schedule.rates(seen, self.engine.n_updates, 1))
+        weights = batch.weight * batch.share
+        totals = self.weighed[0] + np.cumsum(weights)
+        numbers = self.weighed[1] + np.arange(1, len(seen) + 1)
+        self.weighed = totals[-1].item(), numbers[-1].item()
+        relative = self._against_mean(weights, totals / numbers)
+        rates = self.schedule.rates(seen, self.engine.n_updates, 1, relative)
+        losses = self.engine.learn(batch, rates)
         finite = np.isfinite(losses)
         self.n_seen += len(losses) if finite.all() else int(np.argmin(finite)) + 1
         if not finite.all():
             self._diverged()
         return float(batch.share @ losses)
+
+    def _against_mean(self, weight, mean):
+        """Weights against the mean: of the table, or in a stream of the rows so far.
+
+        What differs from it by rounding is one.
+        """
+        relative = weight / (mean if self._mean_weight is None else self._mean_weight)
+        return relative + (1 - relative) * (abs(relative - 1) < SAME_WEIGHT)
 
     def gains(self):
         """Eigenvalues of mean z z^T that the rule holds in check, from the last rows of the sweep.

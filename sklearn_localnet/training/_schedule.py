@@ -20,8 +20,10 @@ class Schedule(NamedTuple):
     adaptive: bool
     n_rows: int | None  # of the table; None for a stream, whose rows are those it has had
 
-    def rates(self, n_seen, n_updates, size):
+    def rates(self, n_seen, n_updates, size, weight=1.0):
         """Rates of an update by ``size`` rows after ``n_seen`` samples in ``n_updates`` updates.
+
+        ``weight`` is what the rows of the batch weigh against the mean.
 
         Beside adaptive steps the mean activity is averaged over all updates until there are enough
         of them for its rate, as the moments of the adaptive step are. A large table needs less
@@ -38,6 +40,7 @@ class Schedule(NamedTuple):
             centering=centering,
             weight_decay=self.alpha * eta * size * self._need_of_decay(n_seen),
             span=STREAM_SPAN if self.n_rows is None else TABLE_SPAN,
+            weight=weight,
         )
 
     def _need_of_decay(self, n_seen):
