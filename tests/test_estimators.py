@@ -266,6 +266,9 @@ def test_coefs_are_set_on_the_plain_network_only(iris, name, fitted):
     model = LocalRuleClassifier(6, random_state=0, max_iter=5)
     if fitted:
         model.fit(X, y)
+    else:
+        with pytest.raises(NotFittedError):
+            getattr(model, name)
     with pytest.raises(AttributeError, match=rf"{name} .* cannot be set.*to_mlp\(\)"):
         setattr(model, name, [])
     mlp = model.fit(X, y).to_mlp()

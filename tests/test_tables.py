@@ -40,7 +40,7 @@ def test_early_stopping_takes_rare_classes(counts, fraction, sizes):
     options = {"early_stopping": True, "validation_fraction": fraction, "max_iter": 3}
     model = classifier(hidden_layer_sizes=sizes, **options)
     if fraction * len(y) <= 1:
-        with pytest.raises(ValueError, match="early_stopping holds out 1 of 9 rows"):
+        with pytest.raises(ValueError, match="early_stopping holds out 1 rows of n_samples=9"):
             model.fit(X, y)
         return
     chances = model.fit(X, y).predict_proba(X)
@@ -65,7 +65,7 @@ def test_rows_held_out_are_stratified_but_for_classes_of_one_row():
 def test_rows_that_cannot_be_held_out_are_told(fraction):
     X, y = rare((3, 2))
     model = classifier(early_stopping=True, validation_fraction=fraction)
-    with pytest.raises(ValueError, match=r"early_stopping holds out . of 5 rows.*validation_f"):
+    with pytest.raises(ValueError, match=r"holds out . rows of n_samples=5.*validation_f"):
         model.fit(X, y)
 
 
@@ -82,6 +82,15 @@ def test_balanced_weights_pass_over_classes_without_weight(absent, sizes):
     by_row = classifier(hidden_layer_sizes=sizes)
     by_row.fit(X, y, np.where(weights, weights * [factors[label] for label in y], 0))
     np.testing.assert_allclose(model.predict_proba(X), by_row.predict_proba(X), atol=1e-6)
+
+
+def test_weights_that_cannot_be_balanced_are_refused_without_a_numpy_warning():
+    X, y = rare((30, 20, 6))
+    weights = np.ones(56)
+    weights[30:50] = 0
+    weights[40] = 1e-310
+    with pytest.raises(ValueError, match="class_weight makes the sum of the weights too large"):
+        classifier(class_weight="balanced").fit(X, y, weights)
 
 
 def test_balanced_weights_pass_over_classes_that_a_warm_start_lacks():
@@ -405,7 +414,7 @@ def test_training_goes_on_to_the_last_epoch_where_patience_is_endless(start):
 def test_no_rows_are_held_out_unless_they_are_needed(fraction):
     X, y = table("binary")
     assert_same_state(classifier(validation_fraction=fraction).fit(X, y), classifier().fit(X, y))
-    with pytest.raises(ValueError, match=r"holds out 0 of 150 rows.*validation_fraction"):
+    with pytest.raises(ValueError, match=r"holds out 0 rows of n_samples=150.*validation_fraction"):
         classifier(validation_fraction=fraction, early_stopping=True).fit(X, y)
 
 

@@ -111,7 +111,9 @@ def test_targets_that_are_no_values_are_refused(y):
         ([0, 1], r"\[2"),
         ([0, 0, 1, 2], "classes holds a label more than once"),
         ([1], r"labels \[0, 2"),
-        ([[0, 1, 2]], "classes"),
+        ([[0, 1, 2]], r"classes must be a list of labels, got list of shape \(1, 3\)"),
+        ({0, 1, 2}, "classes must be a list of labels, got set of"),
+        (2, "classes must be a list of labels, got int of"),
         ([0, 1, np.nan], "classes"),
     ],
 )

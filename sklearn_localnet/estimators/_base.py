@@ -359,8 +359,8 @@ class LocalRuleEstimator(
         n_held = math.ceil(self.validation_fraction * len(rows))
         if not 2 <= n_held < len(rows):
             raise ValueError(
-                f"early_stopping holds out {n_held} of {len(rows)} rows, which leaves too few to "
-                "score or to learn: change validation_fraction or give more rows."
+                f"early_stopping holds out {n_held} rows of n_samples={len(rows)}: too few to "
+                "score or to learn from. Change validation_fraction or give more rows."
             )
         if is_regressor(self) or codes.ndim > 1:
             return train_test_split(rows, test_size=n_held, random_state=rng)

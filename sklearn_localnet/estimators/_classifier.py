@@ -296,7 +296,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
     def _class_weighted(self, encoder, codes, weights):
         if self.class_weight is None:
             return weights
-        with naming("class_weight"), np.errstate(over="ignore"):
+        with naming("class_weight"), np.errstate(over="ignore", invalid="ignore"):
             if encoder.multilabel:
                 factor = compute_sample_weight(self.class_weight, codes)
             else:

@@ -111,6 +111,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def _output_map(self):
         """What scores are multiplied by and what is added to give outputs, shapes (n,)."""
+        check_is_fitted(self)
         statistics = self._statistics()
         if self.out_activation_ == "identity":
             return statistics.scale, statistics.mean

@@ -278,9 +278,12 @@ def check_classes(classes):
     """Sorted distinct labels, of which there must be no two alike."""
     with naming("classes"):
         labels = _labels(classes, "classes")
-        labels = check_array(labels, dtype=None, ensure_2d=False, input_name="classes")
         if labels.ndim != 1:
-            raise ValueError(f"classes must be a list, got an array of shape {labels.shape}.")
+            raise ValueError(
+                f"classes must be a list of labels, got {type(classes).__name__} of shape "
+                f"{labels.shape}."
+            )
+        labels = check_array(labels, dtype=None, ensure_2d=False, input_name="classes")
         distinct = np.unique(labels)
         distinct = np.array(distinct.tolist()) if distinct.dtype == object else distinct
     if len(distinct) != len(labels):
