@@ -241,7 +241,6 @@ FORMS = {
 @pytest.mark.parametrize(("kind", "dtype"), CASES)
 @pytest.mark.filterwarnings("ignore:A column-vector y:sklearn.exceptions.DataConversionWarning")
 def test_labels_of_extension_dtypes_keep_their_values(kind, dtype, form):
-    pytest.importorskip("pyarrow")
     X, codes = of_two_classes()
     plain = EXTENSION_TYPES[kind][0]
     labels = FORMS[form](pd.Series(plain[codes], dtype=dtype))
@@ -282,7 +281,6 @@ MISSING = {
     [(labels, dtype) for labels, dtypes in MISSING.values() for dtype in dtypes],
 )
 def test_missing_labels_are_refused_by_name(labels, dtype, make):
-    pytest.importorskip("pyarrow")
     X, column = np.eye(3), pd.Series(labels, dtype=dtype)
     given = labels if make is list else make(column)
     with pytest.raises(ValueError, match=r"\by (holds missing values|contains NaN)"):
@@ -320,7 +318,8 @@ DATES = {
 def test_dates_are_no_numbers(name, method):
     X, y = values(None)
     dates = DATES[name]
-    column = dates if len(np.shape(dates)) == 2 else pd.DataFrame({"day": dates})
+    frame = pl.DataFrame if isinstance(dates, pl.Series) else pd.DataFrame
+    column = dates if len(np.shape(dates)) == 2 else frame({"day": dates})
     with pytest.raises(ValueError, match=r"^y holds dates"):
         getattr(regressor(), method)(X, dates)
     with pytest.raises(ValueError, match=r"^X holds dates"):
