@@ -19,7 +19,7 @@ from ._validation import MatrixLike, check_features, check_targets
 
 CANNOT_BE_SET = (
     "{} is computed from layers_ and the readout and cannot be set. Set it on what to_mlp() gives, "
-    "an MLP with the predictions of this network."
+    "an MLP with the weights of this network."
 )
 FORWARD_NUMBERS = 50_000  # numbers held at a time while predicting: what a processor has at hand
 
