@@ -183,9 +183,12 @@ class Moments(NamedTuple):
         explained = 2 * np.sum(weights * self.cxy) - np.sum(weights * (self.cxx @ weights))
         return self.power - explained - 2 * constant @ self.mean_y + constant @ constant
 
-    def optimum(self, k):
-        """Return the least loss (1) of k neurons: |y|^2 less the k largest squared values."""
-        values, vectors = np.linalg.eigh(self.cxx)
+    def optimum(self, k, added=0.0):
+        """Return the least loss (1) of k neurons: |y|^2 less the k largest squared values.
+
+        ``added`` is added to the variance of each input.
+        """
+        values, vectors = np.linalg.eigh(self.cxx + added * np.eye(len(self.cxx)))
         held = values > values[-1] * len(values) * np.finfo(float).eps
         whitening = vectors[:, held] / np.sqrt(values[held])
         singular = np.linalg.svd(whitening.T @ self.cxy, compute_uv=False)
