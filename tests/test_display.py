@@ -335,6 +335,16 @@ def test_curves_of_a_rule_without_gains_or_a_shown_signal_lack_these(iris):
     assert list(TrainingCurveDisplay.from_recorder(recorder).lines_) == ["loss", "current"]
 
 
+def test_gains_that_come_with_new_classes_begin_where_they_come(iris):
+    X, y = iris
+    network = classifier(rule=Microcircuit(n_interneurons="n_targets"), new_classes="add")
+    recorder = recorded(network, X[y < 2], y[y < 2], n_calls=2)
+    recorder(network.partial_fit(X, y), X, y)
+    display = TrainingCurveDisplay.from_recorder(recorder)
+    known = [np.isfinite(line.get_ydata()).sum() for line in display.lines_.gain]
+    assert known == [3, 1, 1]
+
+
 def test_what_is_no_recorder_or_has_no_records_is_refused(model):
     with pytest.raises(TypeError, match="from_recorder takes a Recorder, got LocalRuleClassifier"):
         TrainingCurveDisplay.from_recorder(model)

@@ -202,6 +202,22 @@ def test_the_plane_of_a_regressor_shows_values_in_the_colours_of_the_targets(moo
     assert_allclose(colors, colormaps["viridis"]((y - y.min()) / np.ptp(y)))
 
 
+def test_a_network_that_meets_a_class_later_has_its_colour_from_there_on(moons):
+    X, y = moons[0], moons[1] + (moons[0][:, 0] > 1)
+    network = classifier(hidden_layer_sizes=4, rule=Microcircuit(), new_classes="add")
+    recorder = recorded(network, X[y != 1], y[y != 1], n_calls=2)
+    recorder(network.partial_fit(X, y), X, y)
+    first = LearningDisplay.from_recorder(recorder, record=0, target_names=["a", "b", "c"])
+    found, point = corner(first)
+    probabilities = recorder.records_[0].network.predict_proba(point)[0]
+    assert_allclose(found, probabilities @ colormaps["viridis"]([0.0, 1.0]), atol=1e-6)
+    targets = [text.get_text() for text in first.axes_[0].get_yticklabels()]
+    assert targets[0] == "0"
+    targets = [text.get_text() for text in first.plot().axes_[0].get_yticklabels()]
+    assert targets[:3] == ["a", "b", "c"]
+    assert first._repr_html_().count("data:image/png") == 3
+
+
 def test_there_is_no_plane_for_more_inputs_or_more_targets(moons):
     several = [
         (classifier(), *table("multiclass")),

@@ -1,6 +1,7 @@
 """Curves over training."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Self
 
 import numpy as np
@@ -134,7 +135,7 @@ class TrainingCurveDisplay:
             "validation_score": self.validation_scores,
             "current": self.currents and np.transpose([*self.currents.values()]),
             "angle": self.angle_curve,
-            "gain": self.gain_curve,
+            "gain": None if self.gain_curve is None else _filled(self.gain_curve),
         }
         return {
             kind: np.asarray(curve)
@@ -247,6 +248,11 @@ class TrainingCurveDisplay:
             name=type(networks[-1]).__name__ if name is None else name,
         )
         return display.plot(ax, **kwargs)
+
+
+def _filled(rows):
+    """Rows as one array, with NaN at the end of those before a network grew."""
+    return np.transpose([*zip_longest(*rows, fillvalue=np.nan)])
 
 
 def _sizes(currents):

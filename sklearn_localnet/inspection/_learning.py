@@ -66,7 +66,7 @@ class LearningDisplay:
         Place of the hidden layer in ``layers_``, by default the last.
     feature_names, target_names : sequence of str, default=None
         Names of the layer's inputs and of the targets, for a circuit that is drawn; None numbers
-        them.
+        them. Records from before new classes came have numbers for targets.
     name : str, default=None
         Title.
 
@@ -142,14 +142,16 @@ class LearningDisplay:
         network = self.records[-1].network
         panels = [self._layer_panel(layer_index(network, self.layer))]
         if is_plane(network, self.y):
-            panels.append(lambda ax, record: draw_plane(ax, record.network, self.X, self.y))
+            classes = getattr(network, "classes_", None)
+            panels.append(
+                lambda ax, record: draw_plane(ax, record.network, self.X, self.y, classes)
+            )
         return panels
 
     def _layer_panel(self, place):
         last = circuit_weights(self.records[-1].weights[place])
         as_circuit = last is not None and is_small(last)
         weights_of = _circuit_of if as_circuit else _maps_of
-        names = self._names(place) if as_circuit else None
         limits = (
             largest([weights_of(record, place) for record in self.records]),
             largest([record.currents[place] for record in self.records]),
@@ -158,6 +160,7 @@ class LearningDisplay:
         def draw(ax, record):
             weights, currents = weights_of(record, place), record.currents[place]
             if as_circuit:
+                names = self._names(record, place)
                 draw_circuit(ax, weights, currents, limits, names, CMAPS)
             else:
                 shown = ["basal", "output", signal_kind(currents)]
@@ -166,15 +169,17 @@ class LearningDisplay:
 
         return draw
 
-    def _names(self, place):
-        """Names of the layer's inputs and of the targets."""
-        last, features = self.records[-1], self.feature_names
+    def _names(self, record, place):
+        """Names of the layer's inputs and of the targets; numbers before the network grew."""
+        features, targets = self.feature_names, self.target_names
         if features is None and place == 0:
-            features = getattr(last.network, "feature_names_in_", None)
-        n_inputs, n_targets = (len(last.currents[place][part]) for part in ("input", "target"))
+            features = getattr(record.network, "feature_names_in_", None)
+        n_inputs, n_targets = (len(record.currents[place][part]) for part in ("input", "target"))
+        if n_targets < len(self.records[-1].currents[place].target):
+            targets = None
         return (
             names_of("feature_names", features, n_inputs),
-            names_of("target_names", self.target_names, n_targets),
+            names_of("target_names", targets, n_targets),
         )
 
     def _draw(self, panels, record, title):

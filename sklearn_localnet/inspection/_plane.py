@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import is_classifier
 
 from ._fitted import unnamed
 
@@ -17,7 +16,7 @@ def is_plane(network, y):
     return network.n_features_in_ == 2 and one
 
 
-def draw_plane(ax, network, X, y, cmap="viridis"):
+def draw_plane(ax, network, X, y, classes, cmap="viridis"):
     """Draw the classes by their probability, or the predicted values, and the rows over them.
 
     Parameters
@@ -27,6 +26,8 @@ def draw_plane(ax, network, X, y, cmap="viridis"):
         Fitted.
     X : {array-like, sparse matrix} of shape (n_samples, 2)
     y : array-like of shape (n_samples,)
+    classes : ndarray of labels or None
+        All that there are or will be, each with a colour of its own; None for values.
     cmap : colormap or its name
         From the first class to the last, or from the least value of y to the largest.
     """
@@ -39,13 +40,13 @@ def draw_plane(ax, network, X, y, cmap="viridis"):
     low, high = low - margin, high + margin
     grid = np.stack(np.meshgrid(*np.linspace(low, high, SIDE).T), axis=-1).reshape(-1, 2)
     cmap, asked = colormaps.get_cmap(cmap), unnamed(network)
-    if is_classifier(network):
-        colors = cmap(np.linspace(0, 1, len(network.classes_)))
-        image = asked.predict_proba(grid) @ colors
-        points = colors[np.searchsorted(network.classes_, y)]
-    else:
+    if classes is None:
         scale = Normalize(y.min(), y.max())
         image, points = cmap(scale(np.ravel(asked.predict(grid)))), cmap(scale(y))
+    else:
+        colors = cmap(np.linspace(0, 1, len(classes)))
+        image = asked.predict_proba(grid) @ colors[np.searchsorted(classes, asked.classes_)]
+        points = colors[np.searchsorted(classes, y)]
     ax.imshow(
         np.clip(image.reshape(SIDE, SIDE, -1), 0, 1),
         extent=(low[0], high[0], low[1], high[1]),

@@ -125,6 +125,13 @@ class Recorder:
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin anew: the records are those of one call of `fit`, which calls this.
 
+        Parameters
+        ----------
+        estimator : LocalRuleClassifier or LocalRuleRegressor
+            What is fitted.
+        context : CallbackContext
+            Where in `fit` this is.
+
         Raises
         ------
         TypeError
@@ -138,15 +145,43 @@ class Recorder:
         self.records_ = []
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        """Do nothing; `fit` calls this at its end."""
+        """Do nothing; `fit` calls this at its end.
+
+        Parameters
+        ----------
+        estimator : LocalRuleClassifier or LocalRuleRegressor
+            What is fitted.
+        context : CallbackContext
+            Where in `fit` this is.
+        """
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Do nothing; `fit` calls this before each epoch."""
+        """Do nothing; `fit` calls this before each epoch.
+
+        Parameters
+        ----------
+        estimator : LocalRuleClassifier or LocalRuleRegressor
+            What is fitted.
+        context : CallbackContext
+            Where in `fit` this is.
+        """
 
     def on_fit_task_end(
         self, estimator: Any, context: Any, *, X: Any, y: Any, fitted_estimator: Any
     ) -> None:
-        """Look at the network, if it is time to; `fit` calls this after each epoch."""
+        """Look at the network, if it is time to; `fit` calls this after each epoch.
+
+        Parameters
+        ----------
+        estimator : LocalRuleClassifier or LocalRuleRegressor
+            What is fitted.
+        context : CallbackContext
+            Where in `fit` this is.
+        X, y : arrays
+            The rows that are learnt.
+        fitted_estimator : LocalRuleClassifier or LocalRuleRegressor
+            A copy as it would be if `fit` stopped here.
+        """
         if context.task_name == "epoch":
             self._look(fitted_estimator, X, y)
 
