@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from matplotlib import colormaps
+from matplotlib import colormaps, pyplot
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import make_moons
 from small import classifier, recorded, regressor, table
@@ -62,6 +62,7 @@ def recorder(moons):
 def page(recorder, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "learning.html"
     LearningDisplay.from_recorder(recorder, name="<two> moons").save(path, fps=10)
+    pyplot.close("all")
     return path.read_text(encoding="utf-8")
 
 
