@@ -1,6 +1,6 @@
 """The size of each input, which its synapses measure it by, and how far it reaches.
 
-An input acts up to `LIMIT` times its size and no more strongly beyond, so that a wild value moves
+An input acts up to ten times its size and no more strongly beyond, so that a wild value moves
 nothing much. Zeros say nothing of a size: a rare input is not a small one. On a stream the size
 follows what comes.
 """

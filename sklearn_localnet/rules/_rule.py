@@ -152,6 +152,11 @@ class Rule(BaseEstimator):
             Columns along "target" come with their sign.
         columns : Columns
             The columns before, and which are new.
+
+        Returns
+        -------
+        dict
+            Arrays by name, to take the place of the layer's.
         """
         return {}
 
