@@ -2,9 +2,11 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,22 @@ def program(benchmark, *options, cwd):
     )
     assert result.returncode == 0, result.stderr
     return result
+
+
+def test_what_is_timed_at_each_commit_runs(monkeypatch):
+    folder = BENCHMARKS[0].parent / "history"
+    settings = json.loads((folder / "asv.conf.json").read_text())
+    path = folder / settings["benchmark_dir"] / "training.py"
+    names = runpy.run_path(path)
+    monkeypatch.setitem(names["table"].__globals__, "N_ROWS", 300)
+    for kind in (names["Network"], names["Published"]):
+        for case in product(*getattr(kind, "params", ())):
+            timed = kind()
+            timed.setup(*case)
+            steps = [name for name in vars(kind) if name.startswith(("time_", "peakmem_"))]
+            assert steps
+            for name in steps:
+                getattr(timed, name)(*case)
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda path: path.stem)
