@@ -139,7 +139,7 @@ for name, curve in curves.items():
 for part, event in enumerate(["a third class", "half of the features"], start=1):
     ax.axvline(part * PART, color="black", ls=":", lw=1)
     ax.text(part * PART, 0.99, f" {event}", va="top")
-ax.set(xlabel="rows seen", ylabel="accuracy before learning", ylim=(0.2, 1), xlim=(50, 3 * PART))
+ax.set(xlabel="rows seen", ylabel="accuracy before learning", ylim=(0.5, 1), xlim=(50, 3 * PART))
 fig.legend(loc="outside lower center", fontsize="small", ncols=3)
 bars.barh(list(models), list(milliseconds.values()), color=list(colors.values()))
 bars.invert_yaxis()

@@ -175,6 +175,30 @@ def test_a_batch_moves_synapses_by_its_weight(output, solver, weight):
     assert_follows_the_textbook(plan, rates=RATES._replace(weight=weight, step=1e-3))
 
 
+@pytest.mark.parametrize("output", ["softmax", "logistic", "hebbian"])
+@pytest.mark.parametrize("interneurons", ["tied", "decoupled", "target"])
+def test_directions_of_a_batch_are_the_mean_of_those_of_its_parts(interneurons, output):
+    hebbian = output == "hebbian"
+    options = {"output": "identity" if hebbian else output, "hebbian": hebbian}
+    plan = make(rule={"interneurons": interneurons}, hidden=(HIDDEN, 4), solver="adam", **options)
+    batch = make_batches(plan)[0]
+    engine = Reference(plan, started(plan, batch))
+    layers = engine.layers()
+
+    def directions(rows):
+        share = batch.share[rows] / batch.share[rows].sum()
+        part = Batch(*(array[rows] for array in batch[:3]), share, 1.0)
+        held, _ = engine.perceive(layers, part)
+        return [engine.changes(i, layers[i], cells, share) for i, cells in enumerate(held)]
+
+    parts, whole = (slice(0, 4), slice(4, ROWS)), directions(slice(0, ROWS))
+    weights = [batch.share[rows].sum() for rows in parts]
+    for of_parts, expected in zip(zip(*map(directions, parts), strict=True), whole, strict=True):
+        for name, direction in expected.items():
+            mean = sum(w * found[name] for w, found in zip(weights, of_parts, strict=True))
+            np.testing.assert_allclose(mean, direction, atol=1e-12, err_msg=name)
+
+
 @pytest.mark.parametrize("n_hidden", [5, 150])  # below and above 1 / LARGEST_SHIFT squared
 def test_an_adaptive_step_of_any_size_moves_a_basal_current_by_a_part(n_hidden):
     plan = make(solver="adam", hidden=(n_hidden,))

@@ -143,20 +143,21 @@ class Rule(BaseEstimator):
         return ({} for _ in layers[:-1])
 
     def grown(self, layer: Arrays, columns: Columns) -> Arrays:
-        """What is to be otherwise in a layer whose target columns became more, by name.
+        """What is to be otherwise in a layer whose target columns became more.
 
         Parameters
         ----------
         layer : dict
             Arrays of the layer: what was there before, and new cells as `start` gives them.
-            Columns along "target" come with their sign.
         columns : Columns
-            The columns before, and which are new.
+            Of each target column, ``source`` (n,), the column before, -1 for a new one; ``sign``
+            (n,), -1 where it says the opposite of that column; whether it is ``new`` (n,); and
+            whether the one column of two classes is ``split``.
 
         Returns
         -------
         dict
-            Arrays by name, to take the place of the layer's.
+            Arrays by name, in the place of the layer's; here none.
         """
         return {}
 
