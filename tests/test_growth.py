@@ -12,7 +12,7 @@ from scipy.sparse import csc_array, csr_array
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_wine
 from sklearn.preprocessing import StandardScaler
-from small import assert_same_state
+from small import assert_same_state, state
 
 from sklearn_localnet import LocalRuleClassifier, published
 from sklearn_localnet.estimators._targets import LabelEncoder
@@ -322,6 +322,12 @@ def test_before_a_second_class_comes_every_row_is_of_the_first(wine):
     assert_array_equal(model.predict_proba(X), np.ones((len(X), 1)))
     assert model.decision_function(X).shape == (len(X),)
     assert model.score(X[:20], ["only"] * 20) == 1
+    # There is nothing to learn from, and nothing is unlearnt.
+    before = copy.deepcopy(state(model))
+    model.partial_fit(X[:20], ["only"] * 20)
+    assert model.t_ == 40
+    for name, array in state(model).items():
+        assert_array_equal(array, before[name], err_msg=name)
     model.partial_fit(X[20:22], ["other", "only"])
     assert model.predict_proba(X).shape == (len(X), 2)
 
@@ -438,3 +444,15 @@ def test_without_it_a_new_label_is_an_error_that_tells_of_it():
     X = np.random.default_rng(0).standard_normal((4, 2))
     with pytest.raises(ValueError, match=r"classes must name .* new_classes='add'"):
         LocalRuleClassifier(4).partial_fit(X, [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize("options", [{}, {"readout": "hebbian"}])
+def test_a_table_of_one_class_may_be_followed_by_a_stream_with_others(wine, options):
+    X, y = wine
+    only = y == 5
+    model = network(20, **options).fit(X[only], y[only])
+    assert set(model.predict(X)) == {5}
+    for _ in range(8):
+        for first in range(0, len(y), 5):
+            model.partial_fit(X[first : first + 5], y[first : first + 5])
+    assert model.score(X, y) > 0.95

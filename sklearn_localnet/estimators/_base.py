@@ -302,13 +302,17 @@ class LocalRuleEstimator(
         feed = self._feed(plan, X, codes, encoder, weights, bool(self.standardize_targets))
         with np.errstate(all="ignore"):
             trainer = self._trainer(plan, feed, columns=columns)
-            loss = trainer.sweep()
+            loss = trainer.pass_over() if self._waits(encoder) else trainer.sweep()
         self._adopt(trainer)
         return loss, len(y) if weights is None else weights.sum()
 
     def _new_columns(self, encoder):
         """Make room for what the encoder has more than the network; a `Columns`, or None."""
         return None
+
+    def _waits(self, encoder):
+        """Whether there is nothing to learn yet, and something may come."""
+        return False
 
     def _check_parameters(self, fresh):
         """Check parameters, unless they are those that were checked last.

@@ -288,6 +288,9 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         self._target_statistics = self._statistics().grown(columns).state
         return columns
 
+    def _waits(self, encoder):
+        return self.new_classes == "add" and len(encoder.classes) == 1
+
     def _describe(self, encoder):
         self.classes_ = encoder.classes
         self._multilabel = encoder.multilabel

@@ -55,10 +55,23 @@ class Trainer:
         self._check_weights()
         return total / weight if weight else 0.0
 
+    def pass_over(self):
+        """Take in rows that have nothing to teach: how many they are, and how large.
+
+        Inhibition without a target would switch neurons off.
+        """
+        for batch in self.feed.batches(self.engine.plan.batch_size):
+            self._follow_inputs(batch)
+            self.n_seen += len(batch.target)
+        return 0.0
+
+    def _follow_inputs(self, batch):
+        if self.engine.step.adaptive and self.schedule.n_rows is None and self.n_seen:
+            self.engine.follow_inputs(batch.x, batch.share)
+
     def _learn(self, batch):
         engine, n_rows = self.engine, len(batch.target)
-        if engine.step.adaptive and self.schedule.n_rows is None and self.n_seen:
-            engine.follow_inputs(batch.x, batch.share)
+        self._follow_inputs(batch)
         # The rows of a table weigh as much in one batch as in another, however few are left for it.
         size = n_rows if self.schedule.n_rows is None else engine.plan.batch_size
         n_weighed = np.count_nonzero(batch.share)
