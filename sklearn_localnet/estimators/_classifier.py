@@ -205,10 +205,8 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         Chunks that are multiples of the batch size give the same weights as the whole, to the bit;
         the published one-row rule (`published`), which is computed by blocks of rows, to rounding.
 
-        Adaptive steps are measured against the size of the features in the first batch, or in the
-        first ten rows where batches are smaller. A stream whose later rows are many times as large
-        may raise DivergenceError, and one whose later rows are far smaller learns slowly: scale
-        the features.
+        Adaptive steps are measured against the size of each feature, which follows the stream:
+        where a feature comes in another unit, what was learnt of it keeps its meaning.
 
         Parameters
         ----------
