@@ -114,9 +114,8 @@ class Textbook:
         self.moments = {}
         self.powers = [0.0] * plan.n_layers
         self.inputs = [
-            (layer["input_limits"] / 10 if "input_limits" in layer else scale["input_size"], active)
+            (scale["input_size"] * layer.get("input_limits", 10.0) / 10, scale["active_inputs"])
             for layer, scale in zip(self.layers, state.scales, strict=True)
-            for active in [scale["active_inputs"]]
         ]
         self.average = self.weights()
 

@@ -14,6 +14,7 @@ from sklearn_localnet.network._inputs import (
     RUNNING,
     active_inputs,
     follow,
+    in_units,
     limited,
     measure,
     root_mean_square,
@@ -99,8 +100,10 @@ def test_the_size_of_all_inputs_weighs_rows_and_neither_overflows_nor_underflows
 
 def test_every_input_of_its_own_size_and_every_nonzero_of_a_sparse_row_is_active():
     share, sizes = np.full(4, 0.25), np.arange(1.0, 10)
-    assert active_inputs(-3 * sizes * np.ones((4, 9)), share, sizes) == pytest.approx(9)
-    assert active_inputs(csr_matrix(np.eye(4, 9)), share, np.ones(9)) == pytest.approx(1)
+    for form in (np.asarray, csr_matrix):
+        x = in_units(form(-3 * sizes * np.ones((4, 9))), sizes)
+        assert active_inputs(x, share) == pytest.approx(9)
+        assert active_inputs(form(np.eye(4, 9)), share) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("form", FORMS)

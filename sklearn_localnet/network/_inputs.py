@@ -36,8 +36,8 @@ def measure(x, share):
     -------
     sizes : (m,) array
         Root mean square of the values other than zero, without those more than `FAR` times as
-        large as the smallest that no more than a part `RARE` exceeds. Where all are zero it is the
-        median of the other sizes, and zero where there are none.
+        large as the smallest that no more than a part `RARE` exceeds. That of an input with hardly
+        a value is no less than the median; all are zero where there is no value at all.
     seen : (m,) array
         In how many rows each input was other than zero.
     """
@@ -55,7 +55,9 @@ def measure(x, share):
     with np.errstate(invalid="ignore"):
         power = np.bincount(column, kept * np.minimum(ratio, FAR) ** 2, n_inputs)
         sizes = usual * np.sqrt(power / np.bincount(column, kept, n_inputs))
-    return np.where(seen > 0, sizes, np.median(sizes[seen > 0])), seen
+    common = np.median(sizes[seen > 0])
+    rare = (seen < ENOUGH_ROWS) & (total < RARE)
+    return np.where(rare, np.fmax(sizes, common), sizes), seen
 
 
 def _nonzeros(x, share):
@@ -87,13 +89,17 @@ def root_mean_square(x, share):
     return largest * math.sqrt(told @ squares / (told.sum() * x.shape[1]))
 
 
-def active_inputs(x, share, sizes):
-    """How many inputs are active at a time, measured by their sizes: mean |x|_1^2 / mean |x|_2^2.
+def in_units(x, sizes):
+    """Inputs (B, m) as multiples of their sizes (m,)."""
+    return x.multiply(1 / sizes).tocsr() if issparse(x) else x / sizes
+
+
+def active_inputs(x, share):
+    """How many inputs of one size are active at a time: mean |x|_1^2 / mean |x|_2^2.
 
     It is m for inputs of one size and the number of non-zeros for sparse ones; 1 where all are
     zero. Rows of zeros do not count.
     """
-    x = x.multiply(1 / sizes).tocsr() if issparse(x) else x / sizes
     sums, squares, told = _row_sums(x, share)
     return float(told @ sums) ** 2 / float(told @ squares * told.sum()) if told.any() else 1.0
 
@@ -182,7 +188,8 @@ def follow(scale, sizes, x, share):
         scale[name] = scale[name].copy()
         scale[name][columns] = values
     used = sizes[columns]
-    outgrown = (now > OUTGROWN * used) | (OUTGROWN * now < used) | (seen < ENOUGH_ROWS)
+    young = seen < ENOUGH_ROWS
+    outgrown = (now > OUTGROWN * used) | (OUTGROWN * now < used) & ~young | (now > used) & young
     outgrown &= told > 0
     if not outgrown.any():
         return None

@@ -161,9 +161,10 @@ class Reference:
         return {"basal_weights": basal, "basal_intercepts": weight @ (slope * teaching)}
 
     def _input_size(self, place):
-        """Size of each input of the first layer where these have limits, or of all of a layer."""
+        """Size of all inputs of a layer, times that of each where inputs have limits."""
         limits = self.labile[place].get("input_limits")
-        return self.scales[place]["input_size"] if limits is None else limits / LIMIT
+        size = self.scales[place]["input_size"]
+        return size if limits is None else limits * (size / LIMIT)
 
     def _units(self, place):
         return self.step.units(self._input_size(place), self.scales[place])
@@ -220,7 +221,7 @@ class Reference:
         Basal weights keep what they are in units of these sizes, so that an input of another scale
         means what it meant before.
         """
-        before = self._input_size(0)
+        before = self.labile[0]["input_limits"] / LIMIT
         sizes = follow(self.scales[0], before, x, share)
         if sizes is None:
             return

@@ -13,6 +13,7 @@ from ._inputs import (
     RUNNING,
     active_inputs,
     check_sizes,
+    in_units,
     limited,
     measure,
     root_mean_square,
@@ -54,17 +55,22 @@ def start(plan, batch, rng, frequencies=None, enough=True, sample=None):
         For a rule that does not keep to its protocol, which a dry run on the first rows tells.
     """
     n_targets = plan.layer_sizes[-1]
-    size, known, limits = _first_inputs(plan, batch, sample)
     layers, scales, x, share = [], [], batch.x, batch.share
+    sizes, known, limits = _first_inputs(plan, batch, sample)
     if limits:
         x = limited(x, limits["input_limits"])
     for n_neurons in plan.layer_sizes[1:-1]:
-        active = active_inputs(x, share, size)
-        scales.append({**known, "active_inputs": active, "drive_power": 0.0})
+        units = in_units(x, sizes)
+        active = active_inputs(units, share)
+        # Few rows do not tell how large the inputs are together.
+        together = (root_mean_square(units, share) or 1.0) if enough or not limits else 1.0
+        scales.append(
+            {**known, "input_size": together, "active_inputs": active, "drive_power": 0.0}
+        )
+        size = together * sizes
         layers.append(_forward_arrays(plan, n_neurons, x, share, size, rng, enough))
         x = _next_inputs(layers[-1], x, share, plan.activation)
-        size = root_mean_square(x, share) or 1.0
-        known = {"input_size": size}
+        sizes, known = np.ones(n_neurons), {}
     layers[0] |= limits
     intercepts = np.zeros(n_targets)
     if frequencies is not None:
@@ -81,11 +87,13 @@ def start(plan, batch, rng, frequencies=None, enough=True, sample=None):
 
 
 def _first_inputs(plan, batch, sample):
-    """Size of the inputs of the first layer, what a scale keeps of it, and arrays of the layer."""
+    """Sizes (m,) of the inputs of the first layer, what a scale keeps of them, arrays of the layer.
+
+    Plain steps do not measure inputs one by one.
+    """
     if not plan.step().adaptive:
-        size = root_mean_square(batch.x, batch.share)
-        check_sizes(np.array([size]), plan.dtype)
-        return size or 1.0, {"input_size": size or 1.0}, {}
+        check_sizes(np.array([root_mean_square(batch.x, batch.share)]), plan.dtype)
+        return np.ones(plan.layer_sizes[0]), {}, {}
     sizes, seen = measure(*(sample or (batch.x, batch.share)))
     sizes = check_sizes(sizes, plan.dtype)
     running = dict(zip(RUNNING, (sizes**2, seen), strict=True))
