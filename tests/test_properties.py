@@ -332,6 +332,8 @@ def trained_on(model, X, y):
 def test_the_order_of_the_columns_does_not_matter(table, order, solver, sizes):
     """Basal synapses, which start at random, and sizes of inputs go with their columns."""
     X, y = table.X, table.values
+    if solver == "sgd":  # plain steps take inputs as they are, and large ones make them diverge
+        X = X / np.abs(X).max()
     order = [column for column in order if column < X.shape[1]]
     model = started(LocalRuleRegressor, X, y, solver=solver, hidden_layer_sizes=sizes)
     moved = {"basal_weights": model.layers_[0].basal_weights[:, order]}

@@ -155,7 +155,7 @@ class KolenPollack(FeedbackAlignment):
     >>> from sklearn.datasets import load_digits
     >>> from sklearn_localnet import LocalRuleClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> network = LocalRuleClassifier(20, rule="kolen_pollack", early_stopping=True, random_state=0)
+    >>> network = LocalRuleClassifier(20, rule="kolen_pollack", tol=0.01, random_state=0)
     >>> network = network.fit(X / 16, y)
     >>> gap = network.layers_[0].feedback_weights - network.readout_weights_.T
     >>> bool(abs(gap).max() < 0.2 * abs(network.readout_weights_).max())
@@ -195,7 +195,7 @@ class SignSymmetry(_Downward):
     >>> from sklearn.datasets import load_digits
     >>> from sklearn_localnet import LocalRuleClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> network = LocalRuleClassifier(20, rule="sign_symmetry", early_stopping=True, random_state=0)
+    >>> network = LocalRuleClassifier(20, rule="sign_symmetry", tol=0.01, random_state=0)
     >>> network = network.fit(X / 16, y)
     >>> bool(network.score(X / 16, y) > 0.9)
     True
@@ -224,7 +224,7 @@ class Backpropagation(_Downward):
     >>> from sklearn.datasets import load_digits
     >>> from sklearn_localnet import LocalRuleClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> network = LocalRuleClassifier(20, rule="backpropagation", early_stopping=True)
+    >>> network = LocalRuleClassifier(20, rule="backpropagation", tol=0.01, random_state=0)
     >>> network = network.fit(X / 16, y)
     >>> bool(network.score(X / 16, y) > 0.9)
     True

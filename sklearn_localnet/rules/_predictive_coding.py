@@ -54,7 +54,7 @@ class PredictiveCoding(KolenPollack):
     >>> from sklearn_localnet.rules import PredictiveCoding
     >>> X, y = load_digits(return_X_y=True)
     >>> rule = PredictiveCoding(n_steps=3)
-    >>> network = LocalRuleClassifier(20, rule=rule, early_stopping=True, random_state=0)
+    >>> network = LocalRuleClassifier(20, rule=rule, tol=0.01, random_state=0)
     >>> network = network.fit(X / 16, y)
     >>> bool(network.score(X / 16, y) > 0.9)
     True
