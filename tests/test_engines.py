@@ -24,11 +24,11 @@ from scipy.sparse import csr_matrix
 
 from sklearn_localnet.network._blocks import Blocks
 from sklearn_localnet.network._buffered import Buffered
-from sklearn_localnet.network._inputs import LIMIT
+from sklearn_localnet.network._inputs import ENOUGH_ROWS, LIMIT
 from sklearn_localnet.network._network import Batch
 from sklearn_localnet.network._readout import make_readout, probabilities, scores
 from sklearn_localnet.network._reference import Reference
-from sklearn_localnet.network._start import ENOUGH_ROWS, start
+from sklearn_localnet.network._start import start
 from sklearn_localnet.rules import Microcircuit
 from sklearn_localnet.rules._microcircuit import orthonormal
 

@@ -311,7 +311,7 @@ def started(cls, X, y, **options):
     model = cls(batch_size=1000, random_state=0, **{"hidden_layer_sizes": 6, **options})
     model.partial_fit(X, y, **({} if cls is LocalRuleRegressor else {"classes": np.unique(y)}))
     labile = [{} for _ in model._memory["labile"]]  # traces of zero, weights as they are shown
-    model._memory = {**model._memory, "labile": labile, "moments": [], "n_steps": 0}
+    model._memory = {**model._memory, "labile": labile, "moments": [], "n_updates": 0}
     return model
 
 

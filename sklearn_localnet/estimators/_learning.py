@@ -9,10 +9,11 @@ from sklearn.utils import Bunch
 from ..network._blocks import Blocks
 from ..network._buffered import Buffered
 from ..network._grow import grow
+from ..network._inputs import ENOUGH_ROWS
 from ..network._inspect import with_derived
 from ..network._network import State, make_plan
 from ..network._readout import make_readout
-from ..network._start import ENOUGH_ROWS, start
+from ..network._start import start
 from ..rules import make_rule
 from ..training._feed import Feed
 from ..training._loop import Trainer
@@ -117,7 +118,6 @@ class LearningNetwork(FittedNetwork):
             "moments": state.moments,
             "scales": state.scales,
             "n_updates": state.n_updates,
-            "n_steps": state.n_steps,
         }
         self._target_statistics = trainer.feed.statistics.state
         self.t_, self._weighed = trainer.n_seen, trainer.weighed

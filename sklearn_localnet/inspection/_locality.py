@@ -420,7 +420,6 @@ class _Audit:
         """Arrays after a step, by place and name, those that learn and their averages together."""
         engine = self.fresh()
         engine.n_updates += 1
-        engine.n_steps += 1
         engine.move([dict(part) for part in directions], self.rates)
         return {
             (place, name): np.array(array)

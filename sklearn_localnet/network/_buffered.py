@@ -115,7 +115,7 @@ class Buffered(Reference):
 
     def _take_steps(self, eta):
         """Turn the packed directions into steps, and take them."""
-        factor = self.step.in_place(self._direction, self._moments, self.n_steps)
+        factor = self.step.in_place(self._direction, self._moments, self.n_updates)
         for buffers, sizes in zip(self._directions, self._step_sizes(eta), strict=True):
             for name, step in buffers.items():
                 step *= factor * sizes.get(name, eta)

@@ -16,7 +16,7 @@ LIMIT = 10.0  # sizes of an input up to which it acts
 RARE = 0.1 + 1e-6  # part of an input's values that its size may leave out: a tenth, to rounding
 FAR = 300.0  # how many times as large as the others they must be for that
 SMALLEST = 1000  # least size, in least normal numbers; weights are about one over it
-ENOUGH_ROWS = 10  # from which a batch tells what is usual
+ENOUGH_ROWS = 10  # from which a batch tells what is usual, and how strong activity is
 SIZE_RATE = 0.01  # part of a stream's size that one row makes, once there are enough of them
 TELLING_ROWS = 20  # rows of a stream's batch that its sizes follow
 UNIT_EVIDENCE = 20  # values in a row that are all out of range, from which the unit is another
@@ -25,7 +25,7 @@ OUTGROWN = 2.0  # ratio to the size in use from which another one takes its plac
 
 
 def measure(x, share):
-    """Size of each input, and how many of them are active at a time.
+    """Size of each input, and in how many rows it was other than zero.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def measure(x, share):
         large as the smallest that no more than a part `RARE` exceeds. That of an input with hardly
         a value is no less than the median; all are zero where there is no value at all.
     seen : (m,) array
-        In how many rows each input was other than zero.
+        Rows of some share in which the input was other than zero.
     """
     column, magnitude, weight = _nonzeros(x, share)
     n_inputs = x.shape[1]
@@ -185,17 +185,21 @@ def follow(scale, sizes, x, share):
     power = power + rate * (weight @ np.minimum(square, most) - told * power)
     now = np.sqrt(power)
     for name, values in zip(RUNNING, (power, seen), strict=True):
-        scale[name] = scale[name].copy()
-        scale[name][columns] = values
+        scale[name] = _placed(scale[name], columns, values)
     used = sizes[columns]
     young = seen < ENOUGH_ROWS
     outgrown = (now > OUTGROWN * used) | (OUTGROWN * now < used) & ~young | (now > used) & young
     outgrown &= told > 0
     if not outgrown.any():
         return None
-    found = sizes.astype(np.float64)
-    found[columns] = np.where(outgrown, now, used)
-    return found
+    return _placed(sizes, columns, np.where(outgrown, now, used))
+
+
+def _placed(array, columns, values):
+    """A copy of an array (m,), in float64, with other values in these columns."""
+    copy = array.astype(np.float64)
+    copy[columns] = values
+    return copy
 
 
 def _new_unit(scale, square, power):

@@ -97,7 +97,6 @@ class State(NamedTuple):
     moments: list[list[Arrays]]  # one list for each moment of the step rule, or none yet
     scales: list[dict[str, Any]]  # of each hidden layer, what its steps are measured by
     n_updates: int
-    n_steps: int  # updates that the moments have seen
 
     @property
     def weights(self):

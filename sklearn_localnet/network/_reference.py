@@ -48,7 +48,6 @@ class Reference:
         self.synapses = plan.synapses
         self.scales = [dict(scale) for scale in state.scales]
         self.n_updates = state.n_updates
-        self.n_steps = state.n_steps if state.moments else 0
         self.recent = None
         self._owners = [plan.rule] * plan.n_layers + [plan.readout]
         self._mirrored = [
@@ -81,8 +80,7 @@ class Reference:
     @property
     def state(self):
         """All that learning goes on from."""
-        moments, n_steps = (self.moments, self.n_steps) if self.step.adaptive else ([], 0)
-        return State(self.labile, self.average, moments, self.scales, self.n_updates, n_steps)
+        return State(self.labile, self.average, self.moments, self.scales, self.n_updates)
 
     def layers(self):
         """Arrays of each hidden layer and of the readout, with those that follow from them."""
@@ -95,7 +93,6 @@ class Reference:
         first, Eq. (24).
         """
         self.n_updates += 1
-        self.n_steps += 1
         layers = self.layers()
         centering = weighted_rate(rates.centering, rates.weight)
         cells, loss = self.perceive(layers, batch, centering)
@@ -204,7 +201,7 @@ class Reference:
     def _unit_step(self, place, name, direction):
         """A step of unit size; the moments follow."""
         before = [moment[place][name] for moment in self.moments]
-        step, after = self.step(direction, before, self.n_steps)
+        step, after = self.step(direction, before, self.n_updates)
         for moment, array in zip(self.moments, after, strict=True):
             moment[place][name] = array
         return step

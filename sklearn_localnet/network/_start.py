@@ -20,7 +20,6 @@ from ._inputs import (
 )
 from ._network import State
 
-ENOUGH_ROWS = 10  # from which a batch tells the largest eigenvalue of its activity
 LEAST_SPREAD = 0.003  # part of the gain that the differences between rows are taken to have
 LINEAR_START = 0.01  # part of the gain at which linear neurons start to learn row by row
 SAME_CURRENT = 1e-6  # part of the range of currents within which two are the same
@@ -81,7 +80,7 @@ def start(plan, batch, rng, frequencies=None, enough=True, sample=None):
     }
     layers = with_rule(plan, layers, top, batch, rng)
     top = {name: top[name] for name in plan.readout.synapses}
-    state = State([*layers, top], None, [], scales, 0, 0)
+    state = State([*layers, top], None, [], scales, 0)
     check_run(plan, state, batch)
     return state
 

@@ -70,11 +70,11 @@ class PlainStep:
         """Size of a step of the readout, by name."""
         return {"readout_weights": eta, "readout_intercepts": eta}
 
-    def __call__(self, direction, moments, n_steps):
-        """Step of unit size and new moments; ``n_steps`` counts this one."""
+    def __call__(self, direction, moments, n_updates):
+        """Step of unit size and new moments; ``n_updates`` counts this one."""
         return direction, moments
 
-    def in_place(self, direction, moments, n_steps):
+    def in_place(self, direction, moments, n_updates):
         """Turn a direction into a step, but for the factor that is returned."""
         return 1.0
 
@@ -116,20 +116,20 @@ class AdaptiveStep:
         pace = READOUT_PACE * eta * math.sqrt(n_neurons)
         return {"readout_weights": pace, "readout_intercepts": pace}
 
-    def _unbiased(self, n_steps):
+    def _unbiased(self, n_updates):
         """What makes averages of the sums, with the bias of their start taken off."""
-        root = math.sqrt((1 - self.beta_2**n_steps) / (1 - self.beta_2))
-        return root * (1 - self.beta_1) / (1 - self.beta_1**n_steps)
+        root = math.sqrt((1 - self.beta_2**n_updates) / (1 - self.beta_2))
+        return root * (1 - self.beta_1) / (1 - self.beta_1**n_updates)
 
-    def __call__(self, direction, moments, n_steps):
-        """Step of unit size and new moments; ``n_steps`` counts this one."""
+    def __call__(self, direction, moments, n_updates):
+        """Step of unit size and new moments; ``n_updates`` counts this one."""
         first, second = moments
         first = self.beta_1 * first + direction
         second = self.beta_2 * second + direction * direction
         step = first / (eq.namespace(direction).sqrt(second) + self.floor)
-        return self._unbiased(n_steps) * step, (first, second)
+        return self._unbiased(n_updates) * step, (first, second)
 
-    def in_place(self, direction, moments, n_steps):
+    def in_place(self, direction, moments, n_updates):
         """Turn a direction into a step, but for the factor that is returned; moments follow."""
         first, second = moments
         first *= self.beta_1
@@ -140,7 +140,7 @@ class AdaptiveStep:
         step = np.sqrt(second, out=direction)
         step += self.floor
         np.divide(first, step, out=step)
-        return self._unbiased(n_steps)
+        return self._unbiased(n_updates)
 
 
 def drive_power(power, drive, weight, n_updates):

@@ -121,7 +121,7 @@ def _open(path, encoding=None):
     """Open a file for reading as text, or as bytes without an encoding; unpack gzip."""
     with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-    file = gzip.open(path) if packed else open(path, "rb")  # noqa: SIM115
+    file = gzip.open(path) if packed else open(path, "rb")  # noqa: SIM115, the caller closes it
     return io.TextIOWrapper(file, encoding) if encoding else file
 
 
