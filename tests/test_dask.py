@@ -109,11 +109,10 @@ def test_a_killed_worker_does_not_change_a_bit_of_the_model(client, folder, tmp_
 def test_a_task_leaves_the_model_that_it_is_given_as_it_was(folder):
     path = min(folder.iterdir())
     model = learn(start(), path)
-    before = copy.deepcopy(vars(model))
+    before = copy.deepcopy(model.__getstate__())
     after = learn(model, path)
     assert after.t_ == 2 * model.t_
-    for name, value in before.items():
-        np.testing.assert_equal(getattr(model, name), value)
+    np.testing.assert_equal(model.__getstate__(), before)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

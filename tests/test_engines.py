@@ -23,7 +23,7 @@ from networks import (
 from scipy.sparse import csr_matrix
 
 from sklearn_localnet.network._blocks import Blocks
-from sklearn_localnet.network._buffered import Buffered
+from sklearn_localnet.network._buffered import FADING, Buffered
 from sklearn_localnet.network._inputs import ENOUGH_ROWS, LIMIT
 from sklearn_localnet.network._network import Batch
 from sklearn_localnet.network._readout import make_readout, probabilities, scores
@@ -197,6 +197,21 @@ def test_directions_of_a_batch_are_the_mean_of_those_of_its_parts(interneurons, 
         for name, direction in expected.items():
             mean = sum(w * found[name] for w, found in zip(weights, of_parts, strict=True))
             np.testing.assert_allclose(mean, direction, atol=1e-12, err_msg=name)
+
+
+def test_weights_that_fade_away_do_not_stay_below_the_normal_numbers():
+    plan = make(solver="adam", activation="relu", dtype=np.dtype("float32"))
+    (batch,) = make_batches(plan, 1)
+    state = started(plan, batch)._replace(n_updates=FADING - 1)
+    silent = {name: np.array(array) for name, array in state.labile[0].items()}
+    for name in ("basal_intercepts", "mean_activity", "apical_weights", "interneuron_weights"):
+        silent[name][0] = -10 if name == "basal_intercepts" else 1e-39
+    engine = Buffered(plan, state._replace(labile=[silent, state.labile[1]]))
+    assert (engine.labile[0]["apical_weights"][0] > 0).all()
+    engine.learn(batch, RATES)
+    for name in ("mean_activity", "apical_weights", "interneuron_weights"):
+        assert not engine.labile[0][name][0].any()
+        assert engine.labile[0][name][1:].any()
 
 
 @pytest.mark.parametrize("n_hidden", [5, 150])  # below and above 1 / LARGEST_SHIFT squared

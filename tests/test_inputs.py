@@ -11,6 +11,7 @@ from sklearn.preprocessing import scale as standardised
 from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor
 from sklearn_localnet.network._inputs import (
     LIMIT,
+    OUTGROWN,
     RUNNING,
     active_inputs,
     follow,
@@ -124,11 +125,12 @@ def begun(x):
     return {"sizes": sizes, **running, "input_streak": 0}
 
 
-def feed(scale, x, chunk, form=np.asarray):
-    """Follow the rows of x, ``chunk`` at a time."""
+def feed(scale, x, chunk, form=np.asarray, every=1):
+    """Follow the rows of x, ``chunk`` at a time; sizes move by one chunk in ``every``."""
     for first in range(0, len(x), chunk):
         part = x[first : first + chunk]
-        found = follow(scale, scale["sizes"], form(part), np.full(len(part), 1 / len(part)))
+        share, due = np.full(len(part), 1 / len(part)), first // chunk % every == 0
+        found = follow(scale, scale["sizes"], form(part), share, due)
         if found is not None:
             scale["sizes"] = found
 
@@ -149,18 +151,18 @@ def test_the_first_ten_rows_of_a_stream_tell_sizes_together(first, chunk):
     assert ratio.min() > 0.5
 
 
+@pytest.mark.parametrize("every", [1, 4])
 @pytest.mark.parametrize("chunk", [1, 7, 200])
 @pytest.mark.parametrize("factor", [1e3, 1e-3, 50.0, 1 / 50])
-def test_sizes_follow_a_stream_whose_rows_come_in_another_unit(factor, chunk):
+def test_sizes_follow_a_stream_whose_rows_come_in_another_unit(factor, chunk, every):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((1200, INPUTS))
     x[rng.random(x.shape) < 0.3] = 0
     scale = begun(x[:100])
-    feed(scale, x[100:600], chunk)
-    before = scale["sizes"]
-    feed(scale, factor * x[600:], chunk)
-    np.testing.assert_allclose(scale["sizes"], factor * before, rtol=1)
-    assert (scale["sizes"] > factor * before / 2).all()
+    feed(scale, x[100:600], chunk, every=every)
+    feed(scale, factor * x[600:], chunk, every=every)
+    assert (scale["sizes"] > factor / OUTGROWN).all()
+    assert (scale["sizes"] < factor * OUTGROWN).all()
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 200])
@@ -179,14 +181,15 @@ def test_one_wild_value_moves_its_size_for_a_while_and_no_other(wild, chunk):
     assert scale["sizes"][1] < 2.1 * before[1]
 
 
+@pytest.mark.parametrize("every", [1, 4])
 @pytest.mark.parametrize("chunk", [1, 20])
-def test_sparse_rows_move_sizes_as_dense_ones_do(chunk):
+def test_sparse_rows_move_sizes_as_dense_ones_do(chunk, every):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((400, INPUTS)) * (rng.random((400, INPUTS)) < 0.3)
     x[200:] *= 30
     dense, sparse = begun(x[:20]), begun(x[:20])
-    feed(dense, x[20:], chunk)
-    feed(sparse, x[20:], chunk, csr_array)
+    feed(dense, x[20:], chunk, every=every)
+    feed(sparse, x[20:], chunk, csr_array, every=every)
     for name, expected in dense.items():
         np.testing.assert_allclose(sparse[name], expected, rtol=1e-12, err_msg=name)
 

@@ -41,10 +41,10 @@ def same(one, other):
 
 def assert_refused(model, method, arguments, error, culprit):
     """Refused with a message that holds the culprit's name, and nothing of the model changed."""
-    before = copy.deepcopy(vars(model))
+    before = copy.deepcopy(model.__getstate__())
     with pytest.raises(error, match=culprit):
         getattr(model, method)(*arguments[0], **arguments[1])
-    assert same(before, vars(model))
+    assert same(before, model.__getstate__())
 
 
 def arguments(*positional, **named):

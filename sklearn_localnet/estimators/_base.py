@@ -14,12 +14,13 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, is_regressor
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, gen_batches
 
+from ..network._buffered import Buffered
 from ..rules import Rule, make_rule
 from ..training._loop import Patience, epochs, shuffled
 from ._callbacks import CallbackSupportMixin, with_callbacks
@@ -155,8 +156,9 @@ class LocalRuleEstimator(
         """Train this shadow of ``listener``, which callbacks see; a warning to give, or None."""
         fresh = not (self.warm_start and hasattr(self, "layers_"))
         self._check_parameters(fresh)
+        self.__dict__.pop("_standing", None)
         X = check_features(self, X, reset=fresh)
-        y = check_targets(self, y, X.shape[0], is_regressor(self), reset=fresh)
+        y = check_targets(self, y, X.shape[0], isinstance(self, RegressorMixin), reset=fresh)
         weights = check_weights(sample_weight, X)
         encoder = self._new_encoder(y) if fresh else self._encoder()
         codes = encoder.codes(y)
@@ -252,8 +254,14 @@ class LocalRuleEstimator(
 
     def _stream(self, X, y, sample_weight, classes=None):
         """Learn from a chunk of a stream on a shadow, then hand over."""
-        trained = self._shadow()
-        trained._continue(X, y, sample_weight, classes)
+        trained, engine = self._shadow(), self._standing_engine()
+        before = engine and engine.remember()
+        try:
+            trained._continue(X, y, sample_weight, classes)
+        except BaseException:
+            if engine is not None:
+                engine.recall(before)
+            raise
         self.__dict__ = trained.__dict__
         self.loss_curve_.append(self.loss_)  # in place, as a stream may be long
         return self
@@ -271,7 +279,7 @@ class LocalRuleEstimator(
         X = check_features(self, X, reset=first)
         weights = check_weights(sample_weight, X)
         with expecting_few_rows() if first else nullcontext():
-            y = check_targets(self, y, X.shape[0], is_regressor(self), reset=first)
+            y = check_targets(self, y, X.shape[0], isinstance(self, RegressorMixin), reset=first)
             encoder = self._stream_encoder(y, weights, classes) if first else self._encoder(classes)
         total = weight = 0.0
         for stretch, rows in self._stretches(encoder, y):
@@ -290,20 +298,23 @@ class LocalRuleEstimator(
 
     def _learn_stretch(self, encoder, X, y, weights):
         """Learn rows that have no label that the encoder has not; mean loss and sum of weights."""
-        columns = None
+        columns = engine = None
         if hasattr(self, "layers_"):
             columns = self._new_columns(encoder)
+            engine = self._standing_engine() if columns is None else None
         else:
             self._reset(encoder, None)
             self._seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         codes = encoder.codes(y)
         weights = self._class_weighted(encoder, codes, weights)
-        plan = self._plan()
+        plan = self._plan() if engine is None else engine.plan
         feed = self._feed(plan, X, codes, encoder, weights, bool(self.standardize_targets))
         with np.errstate(all="ignore"):
-            trainer = self._trainer(plan, feed, columns=columns)
+            trainer = self._trainer(plan, feed, engine=engine, columns=columns)
             loss = trainer.pass_over() if self._waits(encoder) else trainer.sweep()
         self._adopt(trainer)
+        if type(trainer.engine) is Buffered:
+            self._standing = self._memory, trainer.engine
         return loss, len(y) if weights is None else weights.sum()
 
     def _new_columns(self, encoder):
@@ -329,6 +340,7 @@ class LocalRuleEstimator(
         if not fresh:
             self._check_unchanged()
         self._checked_parameters = values
+        self.__dict__.pop("_standing", None)  # whose plan is of other parameters
 
     def _shape(self):
         """Parameters that may not change once training began, as they are now."""
@@ -366,7 +378,7 @@ class LocalRuleEstimator(
                 f"early_stopping holds out {n_held} rows of n_samples={len(rows)}: too few to "
                 "score or to learn from. Change validation_fraction or give more rows."
             )
-        if is_regressor(self) or codes.ndim > 1:
+        if isinstance(self, RegressorMixin) or codes.ndim > 1:
             return train_test_split(rows, test_size=n_held, random_state=rng)
         labels = codes[rows]
         alone = (np.bincount(labels) == 1)[labels]  # in its class, so for training
@@ -380,9 +392,9 @@ class LocalRuleEstimator(
 
     def _validation(self, encoder, X, codes, weights, rows):
         """A function that scores weights on the rows held out."""
-        metric = r2_score if is_regressor(self) else accuracy_score
+        metric = r2_score if isinstance(self, RegressorMixin) else accuracy_score
         columns = encoder.columns(codes[rows])
-        truth = columns if is_regressor(self) else encoder.labels(columns - 0.5)
+        truth = columns if isinstance(self, RegressorMixin) else encoder.labels(columns - 0.5)
         weights = None if weights is None else weights[rows]
 
         def score(network):

@@ -3,7 +3,7 @@
 import copy
 
 import numpy as np
-from sklearn.base import is_regressor
+from sklearn.base import RegressorMixin
 from sklearn.utils import Bunch
 
 from ..network._blocks import Blocks
@@ -31,7 +31,7 @@ class LearningNetwork(FittedNetwork):
     """Methods of an estimator that make its network learn and keep what it learnt."""
 
     def _statistics(self):
-        scaled = is_regressor(self) and self._began["standardize_targets"]
+        scaled = isinstance(self, RegressorMixin) and self._began["standardize_targets"]
         return TargetStatistics(**self._target_statistics, scaled=scaled)
 
     def _plan(self):
@@ -65,10 +65,11 @@ class LearningNetwork(FittedNetwork):
         statistics = self._statistics()
         return Feed(X, codes, encoder, statistics, plan.readout, weights, running, plan.dtype)
 
-    def _trainer(self, plan, feed, n_rows=None, columns=None):
+    def _trainer(self, plan, feed, n_rows=None, engine=None, columns=None):
         """Set up training on a table of ``n_rows``, or on a stream where these are not known.
 
-        With ``columns``, a `Columns`, the network grows by new ones.
+        An ``engine`` goes on; else one is made. With ``columns``, a `Columns`, the network grows by
+        new ones.
         """
         decay = self.learning_rate_decay
         if decay == "auto":
@@ -81,23 +82,43 @@ class LearningNetwork(FittedNetwork):
             self.solver == "adam",
             n_rows,
         )
-        if hasattr(self, "layers_"):
-            state = self._state(plan)
+        if engine is None:
+            fresh = not hasattr(self, "layers_")
+            state = self._start(plan, feed, n_rows) if fresh else self._state(plan)
             if columns is not None:
                 batch = feed.batch(slice(0, min(plan.batch_size, feed.n_rows)))
                 rng = np.random.default_rng([self._seed, len(columns.source)])
                 state = grow(plan, state, columns, batch, rng, self.t_)
-        else:
-            labels = self.standardize_targets and plan.readout.activation != "identity"
-            frequencies = feed.statistics.mean if labels and n_rows is not None else None
-            batch, rng = feed.first_batch(plan.batch_size), np.random.default_rng(self._seed)
-            whole = n_rows is not None and plan.batch_size >= ENOUGH_ROWS
-            enough = whole or len(batch.share) >= ENOUGH_ROWS
-            sample = None if n_rows is None else feed.sample()
-            state = start(plan, batch, rng, frequencies, enough, sample)
-        in_blocks = not feed.running and Blocks.serves(plan, schedule.rates(0, 0, 1))
-        engine = (Blocks if in_blocks else Buffered)(plan, state)
+            in_blocks = not feed.running and Blocks.serves(plan, schedule.rates(0, 0, 1))
+            engine = (Blocks if in_blocks else Buffered)(plan, state)
         return Trainer(feed, schedule, engine, self.t_, self._weighed)
+
+    def _start(self, plan, feed, n_rows):
+        """The state that training begins with."""
+        labels = self.standardize_targets and plan.readout.activation != "identity"
+        frequencies = feed.statistics.mean if labels and n_rows is not None else None
+        batch, rng = feed.first_batch(plan.batch_size), np.random.default_rng(self._seed)
+        whole = n_rows is not None and plan.batch_size >= ENOUGH_ROWS
+        enough = whole or len(batch.share) >= ENOUGH_ROWS
+        sample = None if n_rows is None else feed.sample()
+        return start(plan, batch, rng, frequencies, enough, sample)
+
+    def _standing_engine(self):
+        """The engine that learnt the last chunk, if what is fitted is still in its arrays."""
+        memory, engine = self.__dict__.get("_standing", (None, None))
+        if engine is None or memory is not self._memory:
+            return None
+        fitted = [*self.layers_, self._readout_arrays()]
+        same = (
+            held.get(name, array) is array
+            for held, arrays in zip(fitted, engine.average or engine.labile, strict=True)
+            for name, array in arrays.items()
+        )
+        return engine if all(same) else None
+
+    def __getstate__(self):
+        # Copies and pickles have the arrays themselves.
+        return {name: value for name, value in super().__getstate__().items() if name != "_standing"}
 
     def _state(self, plan):
         """The state of training that the fitted attributes and the memory hold."""

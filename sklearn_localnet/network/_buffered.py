@@ -8,6 +8,7 @@ from ._reference import Reference, gated
 from ._steps import averaging_rate, kept_part, rate_of, slow_updates
 
 FORWARD = ("basal_weights", "basal_intercepts")  # what `_basal_changes` gives directions of
+FADING = 1000  # updates, at least, in which a weight of a silent neuron fades away
 
 
 class Packed:
@@ -20,8 +21,6 @@ class Packed:
     order : list of (int, str)
         Layer and name of each array that is packed, in the order in which they lie.
     dtype : dtype
-    beside : list of dict, default=None
-        Arrays that stand among the views of each layer, unpacked.
 
     Attributes
     ----------
@@ -29,10 +28,10 @@ class Packed:
     views : list of dict
     """
 
-    def __init__(self, places, order, dtype, beside=None):
+    def __init__(self, places, order, dtype):
         arrays = [places[place][name] for place, name in order]
         self.flat = np.concatenate([array.ravel() for array in arrays], dtype=dtype)
-        self.views = [{} for _ in places] if beside is None else list(map(dict, beside))
+        self.views = [{} for _ in places]
         start = 0
         for (place, name), array in zip(order, arrays, strict=True):
             stop = start + array.size
@@ -43,17 +42,14 @@ class Packed:
 class Buffered(Reference):
     """`Reference` for numpy arrays, which lie one after another in one memory.
 
-    First come the arrays that take steps, then the others that move, then traces: one operation
-    steps, and one averages, all that do.
+    First come the arrays that take steps, then the others that move, then traces, then those that
+    stand still: one operation steps, and one averages, all that do.
     """
 
     def _hold(self, state):
         """Pack copies of the arrays of a state; views of them are what is changed, by name."""
         dtype, orders = self.plan.dtype, self.plan.orders
-        fixed = [{} for _ in self.synapses]
-        for place, name in orders.still:
-            fixed[place][name] = np.array(state.labile[place][name], dtype)
-        labile = Packed(state.labile, orders.moving, dtype, fixed)
+        labile = Packed(state.labile, orders.moving + orders.still, dtype)
         self.labile, self._packed = labile.views, labile.flat
         direction = Packed(labile.views, orders.stepped, dtype)
         self._directions, self._direction = direction.views, direction.flat
@@ -71,8 +67,10 @@ class Buffered(Reference):
                 flat[...] = 0
         self.average = None
         if self.step.adaptive:
-            average = Packed(state.weights, orders.averaged, dtype, fixed)
+            average = Packed(state.weights, orders.averaged, dtype)
             self.average, self._averages = average.views, average.flat
+            for place, name in orders.still:
+                self.average[place][name] = self.labile[place][name]
             self._gap = np.empty_like(average.flat)
 
     def _basal_changes(self, place, cells, share):
@@ -86,8 +84,9 @@ class Buffered(Reference):
         if issparse(x):
             found["basal_weights"][...] = (x.T @ drive).T
         else:
-            np.matmul(drive.T, x, out=found["basal_weights"])
-        found["basal_weights"] /= of_inputs
+            multiply = np.dot if len(x) == 1 else np.matmul  # matmul is slow where one row is left
+            multiply(drive.T, x, out=found["basal_weights"])
+        found["basal_weights"] *= 1 / of_inputs
         return {name: found[name] for name in FORWARD if name in found}
 
     def move(self, directions, rates):
@@ -112,6 +111,8 @@ class Buffered(Reference):
         self._take_steps(rates.step)
         if n_slow and self.step.adaptive:
             self._follow(averaging_rate(self.n_updates, n_slow, rates.span))
+        if self.n_updates % FADING == 0:
+            self._drop_faded()
 
     def _take_steps(self, eta):
         """Turn the packed directions into steps, and take them."""
@@ -126,6 +127,28 @@ class Buffered(Reference):
         gap = np.subtract(self._packed[: self._gap.size], self._averages, out=self._gap)
         gap *= rate
         self._averages += gap
+
+    def _drop_faded(self):
+        """Make zero what has faded below the normal numbers, as arithmetic with it is slow."""
+        for flat in self._flats():
+            flat[np.abs(flat) < np.finfo(flat.dtype).tiny] = 0
+
+    def remember(self):
+        """All that learning changes, as `recall` takes it."""
+        flats = [flat.copy() for flat in self._flats()]
+        return flats, [dict(scale) for scale in self.scales], self.n_updates
+
+    def recall(self, remembered):
+        """Be as at a time that `remember` remembers, in the same arrays."""
+        flats, scales, self.n_updates = remembered
+        for flat, before in zip(self._flats(), flats, strict=True):
+            flat[...] = before
+        for scale, before in zip(self.scales, scales, strict=True):
+            scale.update(before)
+
+    def _flats(self):
+        averages = [] if self.average is None else [self._averages]
+        return [self._packed, *averages, *self._moments]
 
     def is_finite(self):
         """Whether every number that the next update changes is finite."""

@@ -141,13 +141,14 @@ def limited(x, limits):
         x.data = np.clip(x.data, -most, most)
         return x
     xp = eq.namespace(x)
-    least = xp.min(limits)
-    if xp.max(x) <= least and xp.min(x) >= -least:
-        return x
+    if x.shape[0] > 1:  # to look is not worth it for one row
+        least = xp.min(limits)
+        if xp.max(x) <= least and xp.min(x) >= -least:
+            return x
     return xp.minimum(xp.maximum(x, -limits), limits)
 
 
-def follow(scale, sizes, x, share):
+def follow(scale, sizes, x, share, due):
     """Let the sizes of a stream's inputs follow a batch.
 
     Parameters
@@ -160,6 +161,8 @@ def follow(scale, sizes, x, share):
         Those in use.
     x : (B, m) array or sparse matrix
     share : (B,) array
+    due : bool
+        Whether sizes move; else the batch is looked at for values that are out of range.
 
     Returns
     -------
@@ -167,17 +170,55 @@ def follow(scale, sizes, x, share):
         The sizes to use from now on, where they are others.
     """
     each = max(1, x.shape[0] // TELLING_ROWS)
-    x, weight = x[::each], share[::each].astype(np.float64)
-    if not weight.any():
-        return None
-    weight *= len(weight) / weight.sum()
-    columns = slice(None)
+    x, weight, columns = x[::each], share[::each], ...
     if issparse(x):
         columns = np.unique(x.indices)
         x = x[:, columns].toarray()
-    power, seen = (scale[name][columns] for name in RUNNING)
     square = np.square(x, dtype=np.float64)
-    power = power * _new_unit(scale, square, np.where(seen < ENOUGH_ROWS, np.inf, power))
+    unit = _new_unit(scale, square, weight, columns)
+    if unit == 1 and not due or not weight.any():
+        return None
+    return _followed(scale, sizes, square, weight, columns, unit)
+
+
+def _new_unit(scale, square, weight, columns):
+    """By what squares of inputs differ from before, once enough of them differ alike; else one.
+
+    ``square`` (B, m) and ``weight`` (B,) are of rows, in these columns of all inputs.
+    """
+    power, seen = (scale[name][columns] for name in RUNNING)
+    ratio = square / np.where(seen < ENOUGH_ROWS, np.inf, power)  # zero where it is not known
+    largest = ratio.max(axis=1, initial=0)
+    if largest.max() <= LIMIT**2 and LIMIT**2 * largest.min() >= 1:
+        scale["input_streak"] = 0
+        return 1.0
+    ratio, largest = ratio[weight > 0], largest[weight > 0]
+    quiet = (largest > 0) & (LIMIT**2 * largest < 1)
+    n_known = (ratio > 0).sum(axis=1)
+    loud = 2 * (ratio > LIMIT**2).sum(axis=1) > n_known
+    if 2 * loud.sum() > len(ratio):
+        scale["input_streak"] = max(scale["input_streak"], 0) + n_known[loud].sum()
+    elif 2 * quiet.sum() > len(ratio):
+        scale["input_streak"] = min(scale["input_streak"], 0) - n_known[quiet].sum()
+    elif len(ratio):
+        scale["input_streak"] = 0
+    if abs(scale["input_streak"]) < UNIT_EVIDENCE:
+        return 1.0
+    scale["input_streak"] = 0
+    ratio = ratio[loud | quiet]
+    ratio = ratio[ratio > 0]
+    return ratio[ratio <= FAR * np.median(ratio)].mean()
+
+
+def _followed(scale, sizes, square, weight, columns, unit):
+    """What `follow` returns, once its running means have taken in some rows.
+
+    ``unit`` is what squares before are to be multiplied by.
+    """
+    power, seen = (scale[name][columns] for name in RUNNING)
+    if unit != 1:
+        power, seen = unit * power, np.minimum(seen, ENOUGH_ROWS)  # so that few rows correct it
+    weight = weight * (len(weight) / weight.sum(dtype=np.float64))
     told = weight @ (square > 0)
     seen = seen + told
     most = np.where(seen < ENOUGH_ROWS, np.inf, LIMIT**2 * power)
@@ -200,26 +241,3 @@ def _placed(array, columns, values):
     copy = array.astype(np.float64)
     copy[columns] = values
     return copy
-
-
-def _new_unit(scale, square, power):
-    """By what the squares of inputs (B, m) differ from before, once enough of them differ alike.
-
-    ``power`` (m,) is what they were, infinite where that is not known.
-    """
-    n_known = ((square > 0) & (power < np.inf)).sum(axis=1)
-    beyond = square > LIMIT**2 * power
-    loud = 2 * beyond.sum(axis=1) > n_known
-    quiet = (n_known > 0) & ~((LIMIT**2 * square >= power) & (square > 0)).any(axis=1)
-    if 2 * loud.sum() > len(square):
-        scale["input_streak"] = max(scale["input_streak"], 0) + n_known[loud].sum()
-    elif 2 * quiet.sum() > len(square):
-        scale["input_streak"] = min(scale["input_streak"], 0) - n_known[quiet].sum()
-    else:
-        scale["input_streak"] = 0
-    if abs(scale["input_streak"]) < UNIT_EVIDENCE:
-        return 1.0
-    scale["input_streak"] = 0
-    ratio = square[loud | quiet] / power
-    ratio = ratio[ratio > 0]
-    return ratio[ratio <= FAR * np.median(ratio)].mean()

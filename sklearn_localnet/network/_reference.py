@@ -219,7 +219,8 @@ class Reference:
         means what it meant before.
         """
         before = self.labile[0]["input_limits"] / LIMIT
-        sizes = follow(self.scales[0], before, x, share)
+        due = slow_updates(self.n_updates + 1) > 0
+        sizes = follow(self.scales[0], before, x, share, due)
         if sizes is None:
             return
         sizes = check_sizes(sizes, self.plan.dtype)
