@@ -118,7 +118,9 @@ class LearningNetwork(FittedNetwork):
 
     def __getstate__(self):
         # Copies and pickles have the arrays themselves.
-        return {name: value for name, value in super().__getstate__().items() if name != "_standing"}
+        return {
+            name: value for name, value in super().__getstate__().items() if name != "_standing"
+        }
 
     def _state(self, plan):
         """The state of training that the fitted attributes and the memory hold."""

@@ -8,13 +8,14 @@ follows what comes.
 import math
 
 import numpy as np
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 
 from ..rules import _equations as eq
 
 LIMIT = 10.0  # sizes of an input up to which it acts
 RARE = 0.1 + 1e-6  # part of an input's values that its size may leave out: a tenth, to rounding
 FAR = 300.0  # how many times as large as the others they must be for that
+EVEN = 9.0  # how many times the mean of others: then a tenth of them are a twentieth of it or more
 SMALLEST = 1000  # least size, in least normal numbers; weights are about one over it
 ENOUGH_ROWS = 10  # from which a batch tells what is usual, and how strong activity is
 SIZE_RATE = 0.01  # part of a stream's size that one row makes, once there are enough of them
@@ -41,23 +42,42 @@ def measure(x, share):
     seen : (m,) array
         Rows of some share in which the input was other than zero.
     """
-    column, magnitude, weight = _nonzeros(x, share)
+    told = share > 0
+    share, x = share[told].astype(np.float64), x[told].astype(np.float64)
+    magnitude = abs(csr_array(x) if issparse(x) else x)
+    largest = magnitude.max(axis=0)
+    largest = largest.toarray().ravel() if issparse(x) else largest
+    held = largest > 0
+    if not held.any():
+        return np.zeros(len(held)), np.zeros(len(held), dtype=int)
+    # In units of it no square is too large.
+    unit = np.where(held, np.maximum(largest, np.finfo(np.float64).tiny), 1.0)
+    magnitude = in_units(magnitude, unit)
+    other = magnitude > 0
+    seen, total = other.sum(axis=0), share @ other
+    sizes = np.sqrt(share @ magnitude**2 / np.where(held, total, 1.0))
+    uneven = np.flatnonzero(EVEN * (share @ magnitude) < total)
+    if len(uneven):
+        sizes[uneven] = _without_wild(magnitude[:, uneven], share)
+    sizes *= unit
+    rare = (seen < ENOUGH_ROWS) & (total < RARE)
+    return np.where(rare, np.maximum(sizes, np.median(sizes[held])), sizes), seen
+
+
+def _without_wild(x, share):
+    """Root mean square of each input (B, m), but for zeros and wild values."""
     n_inputs = x.shape[1]
+    column, magnitude, weight = _nonzeros(x, share)
     seen = np.bincount(column, minlength=n_inputs)
-    if not len(column):
-        return np.zeros(n_inputs), seen
     total = np.bincount(column, weight, n_inputs)
     above = np.cumsum(total)[column] - np.cumsum(weight)
     lower = np.bincount(column[above > RARE * total[column]], minlength=n_inputs)
     usual = magnitude[np.minimum(np.cumsum(seen) - seen + lower, len(column) - 1)]
     ratio = magnitude / usual[column]
     kept = np.where(ratio <= FAR, weight, 0.0)
+    power = np.bincount(column, kept * np.minimum(ratio, FAR) ** 2, n_inputs)
     with np.errstate(invalid="ignore"):
-        power = np.bincount(column, kept * np.minimum(ratio, FAR) ** 2, n_inputs)
-        sizes = usual * np.sqrt(power / np.bincount(column, kept, n_inputs))
-    common = np.median(sizes[seen > 0])
-    rare = (seen < ENOUGH_ROWS) & (total < RARE)
-    return np.where(rare, np.fmax(sizes, common), sizes), seen
+        return usual * np.sqrt(power / np.bincount(column, kept, n_inputs))
 
 
 def _nonzeros(x, share):
@@ -176,7 +196,7 @@ def follow(scale, sizes, x, share, due):
         x = x[:, columns].toarray()
     square = np.square(x, dtype=np.float64)
     unit = _new_unit(scale, square, weight, columns)
-    if unit == 1 and not due or not weight.any():
+    if (unit == 1 and not due) or not weight.any():
         return None
     return _followed(scale, sizes, square, weight, columns, unit)
 

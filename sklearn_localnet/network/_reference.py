@@ -38,9 +38,14 @@ class Reference:
         Whether the rows of a batch are learnt one after another, each with rates of its own.
     recent : tuple or None
         Outputs (B, k) of each hidden layer for the rows learnt last, and the shares of these rows.
+    found_beyond : bool
+        Whether an input has been beyond its limit.
+    looks_beyond : bool
+        Whether one may be. Who knows that none is can spare the look.
     """
 
     by_rows = False
+    found_beyond, looks_beyond = False, True
 
     def __init__(self, plan, state):
         self.plan = plan
@@ -94,8 +99,11 @@ class Reference:
         """
         self.n_updates += 1
         layers = self.layers()
+        if not self.looks_beyond:
+            layers[0].pop("input_limits", None)
         centering = weighted_rate(rates.centering, rates.weight)
         cells, loss = self.perceive(layers, batch, centering)
+        self.found_beyond |= cells[0]["input"] is not batch.x
         self.recent = [held["output"] for held in cells[:-1]], batch.share
         if self.step.adaptive:
             self._measure_drive(cells[:-1], batch.share)

@@ -52,6 +52,8 @@ class Trainer:
         for batch in self.feed.batches(BLOCK_ROWS if by_rows else self.engine.plan.batch_size):
             total += (self._learn_rows if by_rows else self._learn)(batch) * batch.weight
             weight += batch.weight
+        # Limits on a table are the same in the next sweep.
+        self.engine.looks_beyond = self.schedule.n_rows is None or self.engine.found_beyond
         self._check_weights()
         return total / weight if weight else 0.0
 
