@@ -53,6 +53,11 @@ def state(model):
     return arrays | readout
 
 
+def to_the_end(monkeypatch):
+    """Let a readout of classes come to rest however many steps that takes."""
+    monkeypatch.setattr("sklearn_localnet.training._settle.MOST_STEPS", 100_000)
+
+
 def assert_same_state(one, other):
     """The fitted arrays of two models are equal to the bit."""
     found, expected = state(one), state(other)

@@ -214,11 +214,11 @@ class Watcher:
 @pytest.mark.skipif(not HAS_CALLBACKS, reason="callbacks came with scikit-learn 1.9")
 def test_a_callback_sees_each_epoch_and_may_end_training(iris):
     watcher = Watcher(last=7)
-    model = classifier().set_callbacks(watcher).fit(*iris)
+    model = classifier(readout="hebbian").set_callbacks(watcher).fit(*iris)
     assert model.n_iter_ == watcher.epochs == 7
     assert watcher.was_torn_down
     assert watcher.scores[-1] == model.score(*iris)
-    assert_same_state(classifier(max_iter=7).fit(*iris), model)
+    assert_same_state(classifier(max_iter=7, readout="hebbian").fit(*iris), model)
 
 
 @pytest.mark.skipif(not HAS_CALLBACKS, reason="callbacks came with scikit-learn 1.9")
@@ -236,7 +236,7 @@ def test_scikit_learns_monitor_follows_the_score(iris):
     from sklearn.callback import ScoringMonitor
 
     monitor = ScoringMonitor(scoring="accuracy")
-    model = classifier(max_iter=5).set_callbacks(monitor).fit(*iris)
+    model = classifier(max_iter=5, readout="hebbian").set_callbacks(monitor).fit(*iris)
     entries = [entry for entry in monitor.get_logs().data if entry["task_name"] == "epoch"]
     assert len(entries) == 5
     assert entries[-1]["accuracy"] == model.score(*iris)
@@ -248,7 +248,8 @@ def test_the_monitor_follows_every_fit_of_a_pipeline_in_a_search_and_across_proc
     from sklearn.callback import ScoringMonitor
 
     monitor = ScoringMonitor(scoring="accuracy")
-    model = make_pipeline(StandardScaler(), classifier(max_iter=3).set_callbacks(monitor))
+    network = classifier(max_iter=3, readout="hebbian").set_callbacks(monitor)
+    model = make_pipeline(StandardScaler(), network)
     fits = 1
     if n_jobs is not None:
         grid = {"localruleclassifier__alpha": [0.0, 1.0]}
@@ -265,7 +266,8 @@ def test_a_monitor_passes_sample_weights_to_its_scorer(iris):
     from sklearn.callback import ScoringMonitor
 
     monitor, weight = ScoringMonitor(scoring="accuracy"), np.linspace(0.1, 1, 150)
-    model = classifier(max_iter=2).set_callbacks(monitor).fit(*iris, sample_weight=weight)
+    model = classifier(max_iter=2, readout="hebbian").set_callbacks(monitor)
+    model.fit(*iris, sample_weight=weight)
     entries = [entry for entry in monitor.get_logs().data if entry["task_name"] == "epoch"]
     assert entries[-1]["accuracy"] == model.score(*iris, sample_weight=weight)
 
@@ -292,7 +294,7 @@ def test_progress_bars_reach_their_end(iris, kind, capsys, monkeypatch):
 @pytest.mark.skipif(not HAS_CALLBACKS, reason="callbacks came with scikit-learn 1.9")
 def test_a_request_to_stop_ends_the_fit_inside_a_pipeline_and_keeps_the_best_weights(iris):
     watcher = Watcher(last=4)
-    network = classifier(early_stopping=True).set_callbacks(watcher)
+    network = classifier(early_stopping=True, readout="hebbian").set_callbacks(watcher)
     model = make_pipeline(StandardScaler(), network).fit(*iris)
     assert model[-1].n_iter_ == len(model[-1].validation_scores_) == watcher.epochs == 4
     best = int(np.argmax(model[-1].validation_scores_))

@@ -27,7 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import shuffle
 from sklearn.utils.estimator_checks import check_class_weight_classifiers
-from small import assert_same_state, state
+from small import assert_same_state, state, to_the_end
 
 from sklearn_localnet import DivergenceError, LocalRuleClassifier, LocalRuleRegressor, published
 from sklearn_localnet.network._blocks import Blocks
@@ -352,7 +352,8 @@ def test_features_at_the_ends_of_the_precision_are_refused_by_name(ends, dtype):
 
 @pytest.mark.parametrize("make", [csr_array, csc_array, csr_matrix])
 @pytest.mark.parametrize("sizes", SIZES)
-def test_sparse_input_is_learnt_as_dense_input_is(digits, make, sizes):
+def test_sparse_input_is_learnt_as_dense_input_is(digits, make, sizes, monkeypatch):
+    to_the_end(monkeypatch)
     X, y = digits
     dense = LocalRuleClassifier(sizes, random_state=0, max_iter=3, dtype="float64").fit(X, y)
     sparse = LocalRuleClassifier(sizes, random_state=0, max_iter=3, dtype="float64").fit(make(X), y)
@@ -383,8 +384,8 @@ def test_no_input_is_copied_as_a_whole(make, early_stopping, sizes, monkeypatch)
     monkeypatch.setattr("sklearn_localnet.training._feed.TURNED_NUMBERS", 100_000)
     monkeypatch.setattr("sklearn_localnet.estimators._fitted.FORWARD_NUMBERS", 100_000)
     rng = np.random.default_rng(0)
-    X = np.zeros((10_000, 500), np.float32)
-    X[:, ::5] = rng.standard_normal((10_000, 100))
+    X = np.zeros((10_000, 1000), np.float32)
+    X[:, ::5] = rng.standard_normal((10_000, 200))
     X, y = make(X), np.arange(10_000) % 10
     size = X.data.nbytes + (X.indices.nbytes if issparse(X) else 0)
     model = LocalRuleClassifier(sizes, max_iter=1, early_stopping=early_stopping, random_state=0)
@@ -448,7 +449,8 @@ def test_precision_follows_dtype_and_the_size_of_the_layer(digits, dtype, hidden
 
 
 @pytest.mark.parametrize("sizes", [20, (20, 10)])
-def test_weights_are_repetitions_of_rows(iris, sizes):
+def test_weights_are_repetitions_of_rows(iris, sizes, monkeypatch):
+    to_the_end(monkeypatch)
     X, y = iris
     times = np.random.default_rng(0).integers(0, 4, len(y))
     weighted = LocalRuleClassifier(sizes, batch_size=1000, random_state=0, max_iter=50)
@@ -508,7 +510,8 @@ def test_weights_of_a_class_order_its_predictions(iris, options, method, batch_s
 @pytest.mark.parametrize("weight", [0.25, 4.0])  # which scale without rounding
 @pytest.mark.parametrize("batch_size", [1, 7, 200])
 @pytest.mark.parametrize("options", ONE_BY_ONE.values(), ids=ONE_BY_ONE.keys())
-def test_equal_weights_are_none_to_the_bit(iris, options, batch_size, weight):
+def test_equal_weights_are_none_to_the_bit(iris, options, batch_size, weight, monkeypatch):
+    monkeypatch.setattr(LocalRuleClassifier, "_settle", lambda self, *_: None)
     X, y = shuffle(*iris, random_state=0)
     small = {"hidden_layer_sizes": 10, "random_state": 0, "max_iter": 3}
     options = small | options | {"batch_size": batch_size}
@@ -518,6 +521,27 @@ def test_equal_weights_are_none_to_the_bit(iris, options, batch_size, weight):
         plain.partial_fit(X[part], y[part])
         equal.partial_fit(X[part], y[part], np.full(len(y[part]), weight))
     assert_same_state(equal, plain)
+
+
+def test_a_table_of_heavy_rows_is_one_of_more_rows_to_the_readouts_last_phase(iris):
+    X, y = shuffle(*iris, random_state=0)
+    model = LocalRuleClassifier(10, random_state=0, max_iter=20)
+    plain, heavy = clone(model).fit(X, y), model.fit(X, y, np.full(len(y), 100.0))
+    for one, other in zip(plain.layers_, heavy.layers_, strict=True):
+        assert_array_equal(one.basal_weights, other.basal_weights)
+    assert np.linalg.norm(heavy.readout_weights_) > 1.2 * np.linalg.norm(plain.readout_weights_)
+
+
+@pytest.mark.parametrize("model", [LocalRuleClassifier, LocalRuleRegressor])
+def test_a_stream_after_a_table_goes_on_from_the_readout_of_the_table(model):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-2, 2, (1000, 2))
+    value = np.sin(2 * X[:, 0]) * np.cos(2 * X[:, 1])
+    y = value if model is LocalRuleRegressor else value > 0
+    network = model(60, random_state=0, max_iter=20).fit(X, y)
+    before = network.score(X, y)
+    assert before > 0.8
+    assert network.partial_fit(X[:100], y[:100]).score(X, y) > before - 0.03
 
 
 @pytest.mark.parametrize("batch_size", [1, 7])
@@ -710,9 +734,10 @@ def test_the_same_seed_gives_the_same_model_to_the_bit(digits, sizes):
 @pytest.mark.parametrize("sizes", SIZES)
 def test_a_warm_start_goes_on(iris, sizes):
     X, y = iris
-    model = LocalRuleClassifier(sizes, warm_start=True, max_iter=5, random_state=0, shuffle=False)
+    options = {"readout": "hebbian", "random_state": 0, "shuffle": False}
+    model = LocalRuleClassifier(sizes, warm_start=True, max_iter=5, **options)
     model.fit(X, y).fit(X, y)
-    straight = LocalRuleClassifier(sizes, max_iter=10, random_state=0, shuffle=False).fit(X, y)
+    straight = LocalRuleClassifier(sizes, max_iter=10, **options).fit(X, y)
     assert_same_state(model, straight)
     assert len(model.loss_curve_) == 10
     assert model.n_iter_ == 5
@@ -723,6 +748,7 @@ def test_a_warm_start_goes_on(iris, sizes):
 def test_early_stopping_keeps_the_weights_that_scored_best(digits, sizes):
     X, y = digits
     model = LocalRuleClassifier(sizes, early_stopping=True, n_iter_no_change=3, random_state=0)
+    model.set_params(readout="hebbian")  # which has no last phase
     scores = []
     original = LocalRuleClassifier._decoded
 

@@ -47,7 +47,14 @@ def test_a_classifier_in_a_pipeline_gives_the_same_labels_and_chances(
     labels, chance = outputs(model, X, zipmap=False)
     assert chance.dtype == np.float32
     assert_array_equal(labels, model.predict(X))
-    assert_allclose(chance, model.predict_proba(X), rtol=0, atol=1e-6)
+    assert_allclose(chance, model.predict_proba(X), rtol=0, atol=rounding(model, X))
+
+
+def rounding(model, X):
+    """By what float32 may change the sums that the readout of a pipeline takes."""
+    output = np.abs(model[-1].transform(model[:-1].transform(X)))
+    sums = output @ np.abs(model[-1].readout_weights_).T
+    return max(1e-6, 8 * np.finfo(np.float32).eps * sums.max())
 
 
 @pytest.mark.parametrize("readout", ["softmax", "hebbian"])
@@ -71,7 +78,8 @@ def test_a_regressor_in_a_pipeline_gives_the_same_values(
     options = {"hidden_layer_sizes": sizes, "activation": activation, "readout": readout}
     model = make_pipeline(StandardScaler(), regressor(**options))
     (found,) = outputs(model.fit(X, y), X)
-    assert_allclose(found, model.predict(X).reshape(150, -1), rtol=1e-6)
+    most = rounding(model, X) * np.std(y)
+    assert_allclose(found, model.predict(X).reshape(150, -1), rtol=1e-6, atol=most)
 
 
 def test_values_beyond_their_limits_give_the_same(outputs):

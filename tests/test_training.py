@@ -11,16 +11,12 @@ from sklearn.preprocessing import scale
 from small import assert_same_state
 
 from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor, published
+from sklearn_localnet.network._network import Batch
+from sklearn_localnet.network._readout import Linear, Logistic, Softmax, scores
 from sklearn_localnet.network._start import _thresholds
 from sklearn_localnet.training._loop import Patience
 from sklearn_localnet.training._schedule import DECAY_ROWS, Schedule
-from sklearn_localnet.training._settle import (
-    DECAY,
-    MOMENTUM,
-    STEPS,
-    _delta_rule,
-    settle_readout,
-)
+from sklearn_localnet.training._settle import CLASS_DECAY, DECAYS, SPENT, settle_readout
 
 quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -106,26 +102,120 @@ def test_weights_of_a_large_table_decay_less():
 # The last phase of the readout
 
 
-def test_the_last_phase_is_the_delta_rule_row_by_row():
-    rng = np.random.default_rng(0)
-    z, y = rng.standard_normal((40, 3)), rng.standard_normal((40, 2))
-    weight = rng.uniform(0.5, 2, 40)
-    with_one = np.column_stack([z, np.ones(40)])
-    W = velocity = np.zeros((2, 4))
+class Rows:
+    """Rows as a feed hands them over, a few at a time."""
+
+    def __init__(self, x, target, truth, weight):
+        self.n_rows = len(x)
+        self.rows = x, target, truth, weight
+
+    def batches(self, size):
+        for first in range(0, self.n_rows, 7):
+            x, target, truth, weight = (part[first : first + 7] for part in self.rows)
+            yield Batch(x, target, truth, weight / weight.sum(), weight.sum())
+
+
+def of_one_layer(k, n):
+    """Weights of a network whose hidden layer hands its inputs on."""
+    layer = {"basal_weights": np.eye(k), "basal_intercepts": np.zeros(k)}
+    readout = {"readout_weights": np.zeros((n, k)), "readout_intercepts": np.zeros(n)}
+    return [{**layer, "mean_activity": np.zeros(k)}, readout]
+
+
+def settled(z, target, weight, readout=None, truth=None):
+    weights = of_one_layer(z.shape[1], target.shape[1])
+    rows = Rows(z, target, target if truth is None else truth, weight)
+    return settle_readout(weights, rows, "identity", readout or Linear())
+
+
+def drift(found, z, truth, weight, readout):
+    """By what the delta rule would still move weights and intercepts, without decay."""
     share = weight / weight.sum()
-    size = 1 / (share @ np.sum(z**2, axis=1) + 1)
-    for i in range(STEPS):
-        momentum = min(MOMENTUM, (i + 1) / (i + 4))
-        ahead = W + momentum * velocity
-        step = -DECAY / weight.sum() * ahead * [1, 1, 1, 0]
-        for s, row, target in zip(share, with_one, y, strict=True):
-            step = step + s * np.outer(target - ahead @ row, row)
-        velocity = momentum * velocity + size * step
-        W = W + velocity
-    gram = (with_one * share[:, None]).T @ with_one
-    moment = (y * share[:, None]).T @ with_one
-    found = _delta_rule(np.zeros((2, 4)), gram, moment, np.array([1, 1, 1, 0]), weight.sum())
-    assert_allclose(found, W, rtol=1e-9)
+    error, _ = readout.error(scores(found, z), truth, share)
+    return readout.changes(found, {"output": z, "error": error}, share)
+
+
+@pytest.mark.parametrize("n_rows", [12, 60])
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_a_readout_of_values_comes_to_rest_under_the_decay_that_validates_best(n_outputs, n_rows):
+    rng = np.random.default_rng(n_rows + n_outputs)
+    z = rng.standard_normal((n_rows, 8)) + 1
+    y = z[:, :n_outputs] + rng.standard_normal((n_rows, n_outputs))
+    weight = rng.integers(1, 4, n_rows).astype(float)
+    found = settled(z, y, weight)
+    left = drift(found, z, y, weight, Linear())
+    assert_allclose(left["readout_intercepts"], 0, atol=1e-12)
+    decay = left["readout_weights"][0, 0] / found["readout_weights"][0, 0]
+    assert_allclose(left["readout_weights"], decay * found["readout_weights"], atol=1e-12)
+    # The loss by the hat matrix of every decay.
+    z, y = (np.repeat(part, weight.astype(int), axis=0) for part in (z, y))
+    centred = z - z.mean(axis=0)
+    strongest = np.linalg.eigvalsh(centred.T @ centred)[-1]
+    losses = []
+    for part in DECAYS:
+        hat = centred @ np.linalg.inv(centred.T @ centred + part * strongest / len(z) * np.eye(8))
+        hat = hat @ centred.T + 1 / len(z)
+        spare = 1 - SPENT * np.trace(hat) / len(z)
+        losses.append(np.sum((y - hat @ y) ** 2) / spare**2 if spare > 0 else np.inf)
+    best = DECAYS[np.argmin(losses)] * strongest / len(z) ** 2
+    assert decay == pytest.approx(best, rel=1e-6)
+
+
+@pytest.mark.parametrize("readout", [Softmax(), Logistic()])
+def test_a_readout_of_classes_comes_to_rest_under_a_part_of_that_decay(readout):
+    rng = np.random.default_rng(0)
+    z, weight = rng.standard_normal((90, 5)), rng.uniform(1, 3, 90)
+    columns = np.eye(3)[np.argmax(z[:, :3] + 0.5 * rng.standard_normal((90, 3)), axis=1)]
+    target = columns - columns.mean(axis=0)
+    found = settled(z, target, weight, readout, columns)
+    left = drift(found, z, columns, weight, readout)
+    assert_allclose(left["readout_intercepts"], 0, atol=1e-5)
+    of_values = settled(z, target, weight)
+    decay = drift(of_values, z, target, weight, Linear())["readout_weights"]
+    decay = CLASS_DECAY * (decay[0, 0] / of_values["readout_weights"][0, 0])
+    assert_allclose(left["readout_weights"], decay * found["readout_weights"], atol=1e-5)
+
+
+@pytest.mark.parametrize("readout", [Linear(), Softmax()])
+def test_the_last_phase_takes_a_weight_for_so_many_rows(readout):
+    rng = np.random.default_rng(0)
+    z, times = rng.standard_normal((40, 5)), rng.integers(1, 4, 40)
+    columns = np.eye(2)[(z[:, 0] > 0).astype(int)]
+    found = settled(z, columns - 0.5, times.astype(float), readout, columns)
+    rows = [np.repeat(part, times, axis=0) for part in (z, columns - 0.5, np.ones(40), columns)]
+    repeated = settled(*rows[:3], readout, rows[3])
+    for name, array in found.items():
+        assert_allclose(array, repeated[name], rtol=1e-4, atol=1e-6)
+
+
+def test_small_weights_do_not_make_few_rows_of_many():
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((40, 5))
+    one = settled(z, z[:, :1] - z[:, 1:2], np.ones(40))
+    for name, array in settled(z, z[:, :1] - z[:, 1:2], np.full(40, 1 / 40)).items():
+        assert_allclose(array, one[name], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("readout", [Linear(), Softmax()])
+@pytest.mark.parametrize("n_rows", [1, 2, 4, 9])
+def test_silent_neurons_and_few_rows_leave_finite_weights(n_rows, readout):
+    rng = np.random.default_rng(0)
+    for z in (np.zeros((n_rows, 6)), np.ones((n_rows, 6)), rng.standard_normal((n_rows, 6))):
+        columns = np.eye(2)[np.arange(n_rows) % 2]
+        found = settled(z, columns - columns.mean(axis=0), np.ones(n_rows), readout, columns)
+        assert all(np.isfinite(array).all() for array in found.values())
+        assert abs(found["readout_weights"]).max() < 1e3
+
+
+def test_classes_of_a_large_table_are_left_as_they_are(monkeypatch):
+    monkeypatch.setattr("sklearn_localnet.training._settle.MOST_NUMBERS", 40 * 7 - 1)
+    z = np.random.default_rng(0).standard_normal((40, 5))
+    columns = np.eye(2)[(z[:, 0] > 0).astype(int)]
+    assert not settled(z, columns - 0.5, np.ones(40), Softmax(), columns)["readout_weights"].any()
+    assert settled(z, columns - 0.5, np.ones(40))["readout_weights"].any()
+    assert settled(z[1:], columns[1:] - 0.5, np.ones(39), Softmax(), columns[1:])[
+        "readout_weights"
+    ].any()
 
 
 @quiet
@@ -144,27 +234,27 @@ def test_the_readout_of_values_ends_near_the_best_of_its_layer(sizes):
     ("model", "settles"),
     [
         (LocalRuleRegressor(6, max_iter=2), True),
+        (LocalRuleClassifier(6, max_iter=2), True),
         (LocalRuleRegressor(6, max_iter=2, solver="sgd"), False),
+        (LocalRuleClassifier(6, max_iter=2, solver="sgd"), False),
         (LocalRuleRegressor(6, max_iter=2, readout="hebbian"), False),
-        (LocalRuleClassifier(6, max_iter=2), False),
+        (LocalRuleClassifier(6, max_iter=2, readout="hebbian"), False),
     ],
 )
-def test_only_a_readout_of_values_beside_adaptive_steps_has_a_last_phase(
-    iris, monkeypatch, model, settles
-):
-    settled = []
+def test_a_delta_rule_beside_adaptive_steps_has_a_last_phase(iris, monkeypatch, model, settles):
+    ends = []
 
-    def watched(weights, feed, activation):
-        settled.append(settle_readout(weights, feed, activation))
-        return settled[-1]
+    def watched(*args):
+        ends.append(settle_readout(*args))
+        return ends[-1]
 
     monkeypatch.setattr("sklearn_localnet.estimators._learning.settle_readout", watched)
     model.fit(*iris)
-    assert len(settled) == settles
+    assert len(ends) == settles
     if settles:
-        assert_array_equal(model.readout_weights_, settled[0]["readout_weights"])
+        assert_array_equal(model.readout_weights_, ends[0]["readout_weights"])
     model.partial_fit(*iris)
-    assert len(settled) == settles
+    assert len(ends) == settles
 
 
 # The stop
@@ -229,13 +319,13 @@ def test_training_that_hardly_gains_any_more_does_not_warn(iris, monkeypatch):
 
 def waves(n_rows, seed):
     X = np.random.default_rng(seed).uniform(-2, 2, (n_rows, 2))
-    return X, np.sin(2 * X[:, 0]) * np.cos(2 * X[:, 1])
+    return X, np.sin(4 * X[:, 0]) * np.cos(4 * X[:, 1])
 
 
 @quiet
 def test_two_layers_learn_what_one_cannot():
-    X, y = waves(1500, 0)
-    fresh = waves(1500, 1)
+    X, y = waves(2000, 0)
+    fresh = waves(2000, 1)
     one, two = (LocalRuleRegressor(sizes, random_state=0) for sizes in ((60,), (60, 60)))
-    assert one.fit(X, y).score(*fresh) < 0.9
-    assert two.fit(X, y).score(*fresh) > 0.95
+    assert one.fit(X, y).score(*fresh) < 0.75
+    assert two.fit(X, y).score(*fresh) > 0.78

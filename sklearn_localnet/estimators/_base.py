@@ -189,8 +189,8 @@ class LocalRuleEstimator(
             trainer = self._trainer(plan, feed, feed.n_rows)
             records = epochs(trainer, rows, self.shuffle, rng, score)
             notice = self._run(trainer, records, task, hook)
-            if plan.readout.settles and trainer.engine.step.adaptive:
-                self._settle(plan, feed)
+            if trainer.engine.step.adaptive and not plan.readout.hebbian:
+                self._settle(plan, feed, rows)
         task.call_on_fit_task_end(**hook, reconstruction_attributes=self._snapshot)
         return notice
 

@@ -370,7 +370,10 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         ndarray of shape (n_samples, n_classes)
             Rows sum to one (but for multilabel targets).
         """
-        chance = self._by_chunks(self._chances, self._checked(X))
+        return self._by_chunks(self._class_chances, self._checked(X))
+
+    def _class_chances(self, X):
+        chance = self._chances(X)
         if len(self.classes_) == 1:
             return np.ones_like(chance)
         if chance.shape[1] == 1:

@@ -165,11 +165,17 @@ class LearningNetwork(FittedNetwork):
             if not name.startswith(("_skl_", "_callback_", "_parent_"))
         }
 
-    def _settle(self, plan, feed):
-        """Let the readout learn on while the hidden layers stand still."""
+    def _settle(self, plan, feed, rows):
+        """Let the readout learn on while the hidden layers stand still.
+
+        In the order of the table, whatever order the last epoch had.
+        """
+        feed.follow(None if rows is None or len(rows) == feed.X.shape[0] else np.sort(rows))
         weights = [*self.layers_, self._readout_arrays()]
-        weights[-1] = settle_readout(weights, feed, plan.activation)
+        weights[-1] = settle_readout(weights, feed, plan.activation, plan.readout)
         self._set_weights(plan, weights)
+        *hidden, readout = self._memory["labile"]
+        self._memory["labile"] = [*hidden, {**readout, **weights[-1]}]
 
 
 def _with_traces(arrays, kinds):

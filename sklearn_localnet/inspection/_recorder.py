@@ -42,8 +42,8 @@ class Recorder:
 
     In a pipeline it is set on the last step. A search that runs in other processes leaves it the
     last fit, which is made in this one. What `fit` does after its last epoch is not recorded: it
-    goes back to the best epoch where a validation score or a risen loss asks for it, and lets a
-    readout of values settle.
+    goes back to the best epoch where a validation score or a risen loss asks for it, and lets the
+    readout learn on.
 
     Parameters
     ----------

@@ -20,15 +20,12 @@ class Linear:
         What turns scores into predictions, "identity", "softmax" or "logistic".
     hebbian : bool
         Whether scores estimate encoded targets by Eq. (6).
-    settles : bool
-        Whether the readout goes on learning after the hidden layers on a table.
     synapses : mapping of str to Synapse
         Kinds of synapses that the readout has and changes.
     """
 
     activation = "identity"
     hebbian = False
-    settles = True
     synapses: Mapping[str, Synapse] = {
         "readout_weights": Synapse(("target", "neuron"), frozenset({"output", "error"})),
         "readout_intercepts": Synapse(("target",), frozenset({"error"})),
@@ -68,7 +65,6 @@ class Softmax(Linear):
     """Probabilities of classes that exclude one another, by the delta rule."""
 
     activation = "softmax"
-    settles = False
 
     def error(self, scores, truth, share):
         """Truth less prediction (B, n), and the log loss."""
@@ -85,7 +81,6 @@ class Logistic(Linear):
     """Probability of each label by itself, by the delta rule."""
 
     activation = "logistic"
-    settles = False
 
     def error(self, scores, truth, share):
         """Truth less prediction (B, n), and the log loss, summed over labels."""
@@ -106,7 +101,6 @@ class Hebbian(Linear):
     """
 
     hebbian = True
-    settles = False
 
     def __init__(self, rule):
         self.apical_rate = getattr(rule, "apical_rate", APICAL_RATE)

@@ -155,8 +155,9 @@ class KolenPollack(FeedbackAlignment):
     >>> from sklearn.datasets import load_digits
     >>> from sklearn_localnet import LocalRuleClassifier
     >>> X, y = load_digits(return_X_y=True)
-    >>> network = LocalRuleClassifier(20, rule="kolen_pollack", tol=0.01, random_state=0)
-    >>> network = network.fit(X / 16, y)
+    >>> network = LocalRuleClassifier(20, rule="kolen_pollack", random_state=0)
+    >>> for _ in range(20):
+    ...     network = network.partial_fit(X / 16, y, classes=range(10))
     >>> gap = network.layers_[0].feedback_weights - network.readout_weights_.T
     >>> bool(abs(gap).max() < 0.2 * abs(network.readout_weights_).max())
     True

@@ -1,22 +1,45 @@
 """The last phase of training on a table: the readout goes on learning while the rest stands still.
 
-While hidden layers learn, a readout of values lags behind them. Once they have stopped, it takes
-`STEPS` more steps of the delta rule, each over all rows, with Nesterov's momentum: every synapse
-keeps one velocity and sees its input and the error of its output, as before. As the activity stands
-still, its second moments say what all these steps do, and one pass over the rows is enough.
+While hidden layers learn, the readout lags behind them. Once they have stopped, it goes on with the
+delta rule, each step an average over all rows, less a decay of the weights, until it comes to rest:
+there mean (y - yhat) z^T = decay W. Where that is does not depend on the way there. For values the
+second moments of activity and targets tell; for classes it is the minimum of a convex function.
+
+How strong the decay is follows from the rows. It is the one with which values read from the
+activity would tell best what the target of a row is without having learnt from that row: the
+leave-one-out loss in the form of Golub, Heath and Wahba (Technometrics 21, 215, 1979), with the
+factor of Kim and Gu (J. R. Statist. Soc. B 66, 337, 2004) against too weak a decay. The same
+moments tell it.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+from scipy.optimize import minimize
 
 from ..network._forward import hidden_output
+from ..network._readout import scores
 
-STEPS = 400
-MOMENTUM = 0.99  # at most; (i + 1) / (i + 4) at step i
-DECAY = 0.3  # of a weight by all steps of unit size together, over the sum of the rows' weights
+DECAYS = np.logspace(3, -3, 13)  # of the strongest activity's own pace, by all rows together
+CLASS_DECAY = 0.3  # part of it for a readout of classes, where an error moves its output by less
+SPENT = 1.4  # rows that each free weight counts for
 SETTLE_ROWS = 1000  # rows taken at a time
+MOST_NUMBERS = 20_000_000  # of activity and outputs that are held for classes
+MOST_STEPS = 200
 
 
-def settle_readout(weights, feed, activation):
+class Moments(NamedTuple):
+    """Second moments of activity (k,) and encoded targets (n,), without their means."""
+
+    activity: np.ndarray  # (k,), the mean
+    target: np.ndarray  # (n,), the mean
+    gram: np.ndarray  # (k, k), of activity
+    cross: np.ndarray  # (n, k), of targets and activity
+    power: np.ndarray  # (n,), of targets
+    n_rows: float  # a row counts by its weight; weights below one do not make few rows of many
+
+
+def settle_readout(weights, feed, activation, readout):
     """Readout weights and intercepts, by name, after the last phase.
 
     Parameters
@@ -25,42 +48,91 @@ def settle_readout(weights, feed, activation):
         Arrays of each hidden layer and of the readout, by name.
     feed : Feed
     activation : str
+    readout : Linear
+        For classes, a table with more than `MOST_NUMBERS` leaves it as it is: a few epochs are as
+        many steps.
     """
-    readout = weights[-1]
-    gram, moment, total = _moments(weights[:-1], feed, activation)
-    k = gram.shape[0] - 1
-    start = np.column_stack([readout["readout_weights"], readout["readout_intercepts"]])
-    settled = _delta_rule(start.astype(np.float64), gram, moment, np.append(np.ones(k), 0), total)
-    return {
-        name: array.astype(readout[name].dtype)
-        for name, array in (
-            ("readout_weights", settled[:, :k]),
-            ("readout_intercepts", settled[:, k]),
-        )
-    }
+    before = weights[-1]
+    n, k = before["readout_weights"].shape
+    of_classes = readout.activation != "identity"
+    if of_classes and feed.n_rows * (k + n) > MOST_NUMBERS:
+        return before
+    held = [] if of_classes else None
+    moments = _moments(weights[:-1], feed, activation, held)
+    decay, values = _best_values(moments)
+    if of_classes:
+        settled = _classes_at_rest(before, held, CLASS_DECAY * decay, readout)
+    else:
+        settled = {
+            "readout_weights": values,
+            "readout_intercepts": moments.target - values @ moments.activity,
+        }
+    return {name: array.astype(before[name].dtype) for name, array in settled.items()}
 
 
-def _moments(layers, feed, activation):
-    """Mean of z z^T and of y z^T with a constant one at the end of z, and the sum of weights."""
-    gram = moment = total = 0.0
+def _moments(layers, feed, activation, held):
+    """Moments of all rows; the list ``held`` gets the activity, truth and weights of each batch."""
+    sums, total, n_weighed = [0.0] * 5, 0.0, 0
     for batch in feed.batches(SETTLE_ROWS):
-        z = hidden_output(layers, batch.x, activation).astype(np.float64)
-        z = np.column_stack([z, np.ones(len(z))])
-        weighted = z * (batch.share.astype(np.float64) * batch.weight)[:, None]
-        gram = gram + weighted.T @ z
-        moment = moment + batch.target.astype(np.float64).T @ weighted
-        total += batch.weight
-    return gram / total, moment / total, total
+        z = hidden_output(layers, batch.x, activation)
+        weight = batch.share * batch.weight
+        if held is not None:
+            held.append((z, batch.truth, weight))
+        z, y, weight = (array.astype(np.float64) for array in (z, batch.target, weight))
+        heavy = z * weight[:, None]
+        parts = heavy.sum(axis=0), weight @ y, heavy.T @ z, y.T @ heavy, weight @ y**2
+        sums = [sum_ + part for sum_, part in zip(sums, parts, strict=True)]
+        total, n_weighed = total + batch.weight, n_weighed + np.count_nonzero(weight)
+    activity, target, gram, cross, power = (sum_ / total for sum_ in sums)
+    return Moments(
+        activity,
+        target,
+        gram - np.outer(activity, activity),
+        cross - np.outer(target, activity),
+        power - target**2,
+        max(total, n_weighed),
+    )
 
 
-def _delta_rule(weights, gram, moment, decaying, total):
-    """Steps of W += mean (y - W z) z^T, less what decays, by the mean square length of z."""
-    size = 1 / np.trace(gram)
-    decay = DECAY / total * decaying
-    velocity = np.zeros_like(weights)
-    for i in range(STEPS):
-        momentum = min(MOMENTUM, (i + 1) / (i + 4))
-        ahead = weights + momentum * velocity
-        velocity = momentum * velocity + size * (moment - ahead @ gram - decay * ahead)
-        weights = weights + velocity
-    return weights
+def _best_values(moments):
+    """The best of `DECAYS`, as a rate of one row, and where the delta rule rests with it, W (n, k).
+
+    Along each direction of the activity the weights at rest are a part ``kept`` of those of least
+    squares.
+    """
+    n_rows = moments.n_rows
+    strength, directions = np.linalg.eigh(moments.gram)
+    strength = np.maximum(strength, 0)
+    decay = (DECAYS * (strength[-1] or 1.0) / n_rows)[:, None]
+    kept = strength / (strength + decay)
+    along = moments.cross @ directions
+    told = np.sum((2 - kept) / (strength + decay) * np.sum(along**2, axis=0), axis=1)
+    spare = np.maximum(1 - SPENT * (1 + kept.sum(axis=1)) / n_rows, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        loss = np.fmin((moments.power.sum() - told) / spare**2, np.inf)
+    best = decay[np.argmin(loss), 0]
+    return best, (along / (strength + best)) @ directions.T
+
+
+def _classes_at_rest(before, held, decay, readout):
+    """Weights and intercepts with which a readout of classes is at rest, by name."""
+    z, truth, weight = (np.concatenate(parts) for parts in zip(*held, strict=True))
+    share = weight / weight.sum()
+    names = "readout_weights", "readout_intercepts"
+    shape = before[names[0]].shape
+
+    def arrays(flat):
+        n_weights = shape[0] * shape[1]
+        return dict(zip(names, (flat[:n_weights].reshape(shape), flat[n_weights:]), strict=True))
+
+    def loss_and_slope(flat):
+        now = {name: array.astype(z.dtype) for name, array in arrays(flat).items()}
+        error, loss = readout.error(scores(now, z), truth, share)
+        change = readout.changes(now, {"output": z, "error": error}, share)
+        W = arrays(flat)["readout_weights"]
+        slope = np.concatenate([np.ravel(decay * W - change[names[0]]), -change[names[1]]])
+        return float(loss) + decay / 2 * np.sum(W**2), slope.astype(np.float64)
+
+    flat = np.concatenate([before[name].ravel() for name in names]).astype(np.float64)
+    options = {"maxiter": MOST_STEPS, "ftol": 1e-14, "gtol": 1e-9}
+    return arrays(minimize(loss_and_slope, flat, jac=True, method="L-BFGS-B", options=options).x)
