@@ -2,12 +2,12 @@ r"""
 Two layers learn what one cannot
 ================================
 
-Each neuron of a layer votes with its own correlation with the target. A wave in two directions asks
-for more: neurons have to work against one another. A second layer, which hears the same target and
-takes the activity of the first as its input, finds neurons that do correlate with it. No error and
-no weight passes from one layer to the other.
+Each neuron of a layer is taught by its own correlation with the target. A wave in two directions
+that bends often asks for more: neurons have to stand where they can work against one another. A
+second layer, which hears the same target and takes the activity of the first as its input, finds
+neurons that do correlate with it. No error and no weight passes from one layer to the other.
 
-The function is :math:`\sin 2a \cos 2b`. The networks see 2,000 of its values, and are drawn on a
+The function is :math:`\sin 4a \cos 4b`. The networks see 2,000 of its values, and are drawn on a
 grid.
 """
 
@@ -31,7 +31,7 @@ warnings.simplefilter("ignore", ConvergenceWarning)
 
 def wave(X):
     """The function to be learnt."""
-    return np.sin(2 * X[:, 0]) * np.cos(2 * X[:, 1])
+    return np.sin(4 * X[:, 0]) * np.cos(4 * X[:, 1])
 
 
 X = np.random.default_rng(0).uniform(-2, 2, (2000, 2))

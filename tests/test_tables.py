@@ -81,7 +81,8 @@ def test_balanced_weights_pass_over_classes_without_weight(absent, sizes):
     )
     by_row = classifier(hidden_layer_sizes=sizes)
     by_row.fit(X, y, np.where(weights, weights * [factors[label] for label in y], 0))
-    np.testing.assert_allclose(model.predict_proba(X), by_row.predict_proba(X), atol=1e-6)
+    # Where a loss is least, its own rounding tells the weights to the root of that.
+    np.testing.assert_allclose(model.predict_proba(X), by_row.predict_proba(X), rtol=0, atol=2e-5)
 
 
 def test_weights_that_cannot_be_balanced_are_refused_without_a_numpy_warning():

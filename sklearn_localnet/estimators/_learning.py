@@ -174,8 +174,6 @@ class LearningNetwork(FittedNetwork):
         weights = [*self.layers_, self._readout_arrays()]
         weights[-1] = settle_readout(weights, feed, plan.activation, plan.readout)
         self._set_weights(plan, weights)
-        *hidden, readout = self._memory["labile"]
-        self._memory["labile"] = [*hidden, {**readout, **weights[-1]}]
 
 
 def _with_traces(arrays, kinds):

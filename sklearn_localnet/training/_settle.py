@@ -24,7 +24,9 @@ DECAYS = np.logspace(3, -3, 13)  # of the strongest activity's own pace, by all 
 CLASS_DECAY = 0.3  # part of it for a readout of classes, where an error moves its output by less
 SPENT = 1.4  # rows that each free weight counts for
 SETTLE_ROWS = 1000  # rows taken at a time
-MOST_NUMBERS = 20_000_000  # of activity and outputs that are held for classes
+MOST_NUMBERS = (
+    2_500_000  # of activity and outputs; more rows teach the readout enough by themselves
+)
 MOST_STEPS = 200
 
 
