@@ -51,8 +51,7 @@ def settle_readout(weights, feed, activation, readout):
     feed : Feed
     activation : str
     readout : Linear
-        For classes, a table with more than `MOST_NUMBERS` leaves it as it is: a few epochs are as
-        many steps.
+        For classes, a table with more than `MOST_NUMBERS` leaves it as it is.
     """
     before = weights[-1]
     n, k = before["readout_weights"].shape
