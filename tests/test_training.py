@@ -218,6 +218,13 @@ def test_classes_of_a_large_table_are_left_as_they_are(monkeypatch):
     ].any()
 
 
+def test_a_wide_layer_goes_without(monkeypatch):
+    z = np.random.default_rng(0).standard_normal((40, 5))
+    for most, settles in ((4, False), (5, True)):
+        monkeypatch.setattr("sklearn_localnet.training._settle.MOST_NEURONS", most)
+        assert settled(z, z[:, :1], np.ones(40))["readout_weights"].any() == settles
+
+
 @quiet
 @pytest.mark.parametrize("sizes", [30, (20, 10)])
 def test_the_readout_of_values_ends_near_the_best_of_its_layer(sizes):

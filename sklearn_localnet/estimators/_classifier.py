@@ -68,7 +68,9 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
     fit_intercept : bool, default=True
         Whether the hidden layers have a constant input.
     readout : {"softmax", "hebbian"}, default="softmax"
-        "softmax" (logistic for two classes and for labels) learns by the delta rule;
+        "softmax" (logistic for two classes and for labels) learns by the delta rule, and beside
+        adaptive steps goes on at the end of ``fit`` while the hidden layers stand still, where rows
+        times neurons and classes are 2.5 million at most;
         "hebbian" reads with W2, the apical synapses of the last layer, as Eq. (6) makes them.
     standardize_targets : bool, default=True
         Whether to take the mean from the target columns before they reach

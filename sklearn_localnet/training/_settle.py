@@ -27,6 +27,7 @@ SETTLE_ROWS = 1000  # rows taken at a time
 MOST_NUMBERS = (
     2_500_000  # of activity and outputs; more rows teach the readout enough by themselves
 )
+MOST_NEURONS = 4000  # whose directions of activity are found in seconds
 MOST_STEPS = 200
 
 
@@ -51,12 +52,12 @@ def settle_readout(weights, feed, activation, readout):
     feed : Feed
     activation : str
     readout : Linear
-        For classes, a table with more than `MOST_NUMBERS` leaves it as it is.
+        More than `MOST_NEURONS` leave it as it is, and one of classes more than `MOST_NUMBERS`.
     """
     before = weights[-1]
     n, k = before["readout_weights"].shape
     of_classes = readout.activation != "identity"
-    if of_classes and feed.n_rows * (k + n) > MOST_NUMBERS:
+    if k > MOST_NEURONS or (of_classes and feed.n_rows * (k + n) > MOST_NUMBERS):
         return before
     held = [] if of_classes else None
     moments = _moments(weights[:-1], feed, activation, held)
