@@ -156,7 +156,7 @@ class LocalRuleEstimator(
         """Train this shadow of ``listener``, which callbacks see; a warning to give, or None."""
         fresh = not (self.warm_start and hasattr(self, "layers_"))
         self._check_parameters(fresh)
-        self.__dict__.pop("_standing", None)
+        self._standing = None
         X = check_features(self, X, reset=fresh)
         y = check_targets(self, y, X.shape[0], isinstance(self, RegressorMixin), reset=fresh)
         weights = check_weights(sample_weight, X)
@@ -255,6 +255,7 @@ class LocalRuleEstimator(
     def _stream(self, X, y, sample_weight, classes=None):
         """Learn from a chunk of a stream on a shadow, then hand over."""
         trained, engine = self._shadow(), self._standing_engine()
+        trained._standing = None if engine is None else self._standing
         before = engine and engine.remember()
         try:
             trained._continue(X, y, sample_weight, classes)
@@ -301,7 +302,7 @@ class LocalRuleEstimator(
         columns = engine = None
         if hasattr(self, "layers_"):
             columns = self._new_columns(encoder)
-            engine = self._standing_engine() if columns is None else None
+            engine = self._standing[1] if columns is None and self._standing else None
         else:
             self._reset(encoder, None)
             self._seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
@@ -313,8 +314,7 @@ class LocalRuleEstimator(
             trainer = self._trainer(plan, feed, engine=engine, columns=columns)
             loss = trainer.pass_over() if self._waits(encoder) else trainer.sweep()
         self._adopt(trainer)
-        if type(trainer.engine) is Buffered:
-            self._standing = self._memory, trainer.engine
+        self._standing = self._memory, trainer.engine if type(trainer.engine) is Buffered else None
         return loss, len(y) if weights is None else weights.sum()
 
     def _new_columns(self, encoder):
@@ -340,7 +340,7 @@ class LocalRuleEstimator(
         if not fresh:
             self._check_unchanged()
         self._checked_parameters = values
-        self.__dict__.pop("_standing", None)  # whose plan is of other parameters
+        self._standing = None  # whose plan is of other parameters
 
     def _shape(self):
         """Parameters that may not change once training began, as they are now."""

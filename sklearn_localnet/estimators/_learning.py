@@ -30,6 +30,8 @@ SMALL_LAYER = 8_000  # weights up to which float64 costs hardly more than the ca
 class LearningNetwork(FittedNetwork):
     """Methods of an estimator that make its network learn and keep what it learnt."""
 
+    _standing = None  # of a stream, its memory and the engine whose arrays are fitted and in that
+
     def _statistics(self):
         scaled = isinstance(self, RegressorMixin) and self._began["standardize_targets"]
         return TargetStatistics(**self._target_statistics, scaled=scaled)
@@ -105,7 +107,7 @@ class LearningNetwork(FittedNetwork):
 
     def _standing_engine(self):
         """The engine that learnt the last chunk, if what is fitted is still in its arrays."""
-        memory, engine = self.__dict__.get("_standing", (None, None))
+        memory, engine = self._standing or (None, None)
         if engine is None or memory is not self._memory:
             return None
         fitted = [*self.layers_, self._readout_arrays()]
