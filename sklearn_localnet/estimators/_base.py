@@ -156,7 +156,7 @@ class LocalRuleEstimator(
         """Train this shadow of ``listener``, which callbacks see; a warning to give, or None."""
         fresh = not (self.warm_start and hasattr(self, "layers_"))
         self._check_parameters(fresh)
-        self._standing = None
+        self.__dict__.pop("_standing", None)
         X = check_features(self, X, reset=fresh)
         y = check_targets(self, y, X.shape[0], isinstance(self, RegressorMixin), reset=fresh)
         weights = check_weights(sample_weight, X)
@@ -255,7 +255,8 @@ class LocalRuleEstimator(
     def _stream(self, X, y, sample_weight, classes=None):
         """Learn from a chunk of a stream on a shadow, then hand over."""
         trained, engine = self._shadow(), self._standing_engine()
-        trained._standing = None if engine is None else self._standing
+        if engine is None:
+            trained.__dict__.pop("_standing", None)
         before = engine and engine.remember()
         try:
             trained._continue(X, y, sample_weight, classes)
@@ -340,7 +341,7 @@ class LocalRuleEstimator(
         if not fresh:
             self._check_unchanged()
         self._checked_parameters = values
-        self._standing = None  # whose plan is of other parameters
+        self.__dict__.pop("_standing", None)  # whose plan is of other parameters
 
     def _shape(self):
         """Parameters that may not change once training began, as they are now."""

@@ -30,7 +30,8 @@ SMALL_LAYER = 8_000  # weights up to which float64 costs hardly more than the ca
 class LearningNetwork(FittedNetwork):
     """Methods of an estimator that make its network learn and keep what it learnt."""
 
-    _standing = None  # of a stream, its memory and the engine whose arrays are fitted and in that
+    # After a chunk of a stream, the memory and the engine whose arrays are fitted and remembered.
+    _standing = None
 
     def _statistics(self):
         scaled = isinstance(self, RegressorMixin) and self._began["standardize_targets"]
