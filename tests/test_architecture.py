@@ -45,6 +45,7 @@ FLOW = [
     "estimators._callbacks",
     "estimators._fitted",
     "estimators._learning",
+    "estimators._stream",
     "estimators._base",
     "estimators._classifier",
     "estimators._regressor",

@@ -7,7 +7,6 @@ so that nothing of the estimator changes where an error is raised.
 import copy
 import math
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass, fields
 from functools import cache
 from typing import Any, Literal, Self
@@ -20,11 +19,11 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, gen_batches
 
-from ..network._buffered import Buffered
 from ..rules import Rule, make_rule
 from ..training._loop import Patience, epochs, shuffled
 from ._callbacks import CallbackSupportMixin, with_callbacks
-from ._learning import LearningNetwork, traces_of
+from ._learning import traces_of
+from ._stream import StreamLearning
 from ._targets import TargetStatistics
 from ._validation import (
     MatrixLike,
@@ -32,7 +31,6 @@ from ._validation import (
     check_parameters,
     check_targets,
     check_weights,
-    expecting_few_rows,
     layer_sizes,
     warn_caller,
 )
@@ -44,7 +42,7 @@ PLAIN = {int, float, str, bool, type(None)}  # values that do not change in plac
 
 @dataclass(eq=False, repr=False)
 class LocalRuleEstimator(
-    LearningNetwork,
+    StreamLearning,
     CallbackSupportMixin,
     BaseEstimator,
 ):
@@ -251,80 +249,6 @@ class LocalRuleEstimator(
             f"{kind} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} "
             "consecutive epochs. Stopping."
         )
-
-    def _stream(self, X, y, sample_weight, classes=None):
-        """Learn from a chunk of a stream on a shadow, then hand over."""
-        trained, engine = self._shadow(), self._standing_engine()
-        if engine is None:
-            trained.__dict__.pop("_standing", None)
-        before = engine and engine.remember()
-        try:
-            trained._continue(X, y, sample_weight, classes)
-        except BaseException:
-            if engine is not None:
-                engine.recall(before)
-            raise
-        self.__dict__ = trained.__dict__
-        self.loss_curve_.append(self.loss_)  # in place, as a stream may be long
-        return self
-
-    def _continue(self, X, y, sample_weight, classes):
-        first = not hasattr(self, "layers_")
-        self._check_parameters(first)
-        if self.early_stopping:
-            raise ValueError("partial_fit does not support early_stopping=True.")
-        if isinstance(getattr(self, "class_weight", None), str):
-            raise ValueError(
-                f"class_weight == {self.class_weight!r} needs the whole table and is not known to "
-                "partial_fit: give a dict of weights, or sample_weight."
-            )
-        X = check_features(self, X, reset=first)
-        weights = check_weights(sample_weight, X)
-        with expecting_few_rows() if first else nullcontext():
-            y = check_targets(self, y, X.shape[0], isinstance(self, RegressorMixin), reset=first)
-            encoder = self._stream_encoder(y, weights, classes) if first else self._encoder(classes)
-        total = weight = 0.0
-        for stretch, rows in self._stretches(encoder, y):
-            own = None if weights is None else weights[rows]
-            x = X if rows.stop - rows.start == X.shape[0] else X[rows]
-            loss, size = self._learn_stretch(stretch, x, y[rows], own)
-            total, weight = total + loss * size, weight + size
-        self.loss_ = total / weight if weight else 0.0
-        self.n_iter_ += 1
-        if self.best_loss_ is not None:
-            self.best_loss_ = min(self.loss_, self.best_loss_)
-
-    def _stretches(self, encoder, y):
-        """Yield the encoder of each stretch of a chunk, and its rows; here there is one."""
-        yield encoder, slice(0, y.shape[0])
-
-    def _learn_stretch(self, encoder, X, y, weights):
-        """Learn rows that have no label that the encoder has not; mean loss and sum of weights."""
-        columns = engine = None
-        if hasattr(self, "layers_"):
-            columns = self._new_columns(encoder)
-            engine = self._standing[1] if columns is None and self._standing else None
-        else:
-            self._reset(encoder, None)
-            self._seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        codes = encoder.codes(y)
-        weights = self._class_weighted(encoder, codes, weights)
-        plan = self._plan() if engine is None else engine.plan
-        feed = self._feed(plan, X, codes, encoder, weights, bool(self.standardize_targets))
-        with np.errstate(all="ignore"):
-            trainer = self._trainer(plan, feed, engine=engine, columns=columns)
-            loss = trainer.pass_over() if self._waits(encoder) else trainer.sweep()
-        self._adopt(trainer)
-        self._standing = self._memory, trainer.engine if type(trainer.engine) is Buffered else None
-        return loss, len(y) if weights is None else weights.sum()
-
-    def _new_columns(self, encoder):
-        """Make room for what the encoder has more than the network; a `Columns`, or None."""
-        return None
-
-    def _waits(self, encoder):
-        """Whether there is nothing to learn yet, and something may come."""
-        return False
 
     def _check_parameters(self, fresh):
         """Check parameters, unless they are those that were checked last.

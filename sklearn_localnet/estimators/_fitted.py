@@ -51,6 +51,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         if "layers_" in state:  # plain dicts, which whatever loads them knows
             state["layers_"] = [dict(layer) for layer in self.layers_]
             state["loss_curve_"] = [*self.loss_curve_]  # a shallow copy appends to its own
+        state.pop("_standing", None)  # an engine whose arrays are in the state themselves
         return state
 
     def __setstate__(self, state):

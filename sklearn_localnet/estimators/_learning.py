@@ -30,9 +30,6 @@ SMALL_LAYER = 8_000  # weights up to which float64 costs hardly more than the ca
 class LearningNetwork(FittedNetwork):
     """Methods of an estimator that make its network learn and keep what it learnt."""
 
-    # After a chunk of a stream, the memory and the engine whose arrays are fitted and remembered.
-    _standing = None
-
     def _statistics(self):
         scaled = isinstance(self, RegressorMixin) and self._began["standardize_targets"]
         return TargetStatistics(**self._target_statistics, scaled=scaled)
@@ -105,25 +102,6 @@ class LearningNetwork(FittedNetwork):
         enough = whole or len(batch.share) >= ENOUGH_ROWS
         sample = None if n_rows is None else feed.sample()
         return start(plan, batch, rng, frequencies, enough, sample)
-
-    def _standing_engine(self):
-        """The engine that learnt the last chunk, if what is fitted is still in its arrays."""
-        memory, engine = self._standing or (None, None)
-        if engine is None or memory is not self._memory:
-            return None
-        fitted = [*self.layers_, self._readout_arrays()]
-        same = (
-            held.get(name, array) is array
-            for held, arrays in zip(fitted, engine.average or engine.labile, strict=True)
-            for name, array in arrays.items()
-        )
-        return engine if all(same) else None
-
-    def __getstate__(self):
-        # Copies and pickles have the arrays themselves.
-        return {
-            name: value for name, value in super().__getstate__().items() if name != "_standing"
-        }
 
     def _state(self, plan):
         """The state of training that the fitted attributes and the memory hold."""

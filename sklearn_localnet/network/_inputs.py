@@ -15,7 +15,7 @@ from ..rules import _equations as eq
 LIMIT = 10.0  # sizes of an input up to which it acts
 RARE = 0.1 + 1e-6  # part of an input's values that its size may leave out: a tenth, to rounding
 FAR = 300.0  # how many times as large as the others they must be for that
-EVEN = 9.0  # how many times the mean of others: then a tenth of them are a twentieth of it or more
+EVEN = 9.0  # times the mean up to which none is wild: a tenth then are a twentieth of it or more
 SMALLEST = 1000  # least size, in least normal numbers; weights are about one over it
 ENOUGH_ROWS = 10  # from which a batch tells what is usual, and how strong activity is
 SIZE_RATE = 0.01  # part of a stream's size that one row makes, once there are enough of them
@@ -64,10 +64,10 @@ def measure(x, share):
     return np.where(rare, np.maximum(sizes, np.median(sizes[held])), sizes), seen
 
 
-def _without_wild(x, share):
-    """Root mean square of each input (B, m), but for zeros and wild values."""
-    n_inputs = x.shape[1]
-    column, magnitude, weight = _nonzeros(x, share)
+def _without_wild(magnitude, share):
+    """Root mean square of each input from magnitudes (B, m), but for zeros and wild values."""
+    n_inputs = magnitude.shape[1]
+    column, magnitude, weight = _nonzeros(magnitude, share)
     seen = np.bincount(column, minlength=n_inputs)
     total = np.bincount(column, weight, n_inputs)
     above = np.cumsum(total)[column] - np.cumsum(weight)
@@ -76,28 +76,21 @@ def _without_wild(x, share):
     ratio = magnitude / usual[column]
     kept = np.where(ratio <= FAR, weight, 0.0)
     power = np.bincount(column, kept * np.minimum(ratio, FAR) ** 2, n_inputs)
-    with np.errstate(invalid="ignore"):
-        return usual * np.sqrt(power / np.bincount(column, kept, n_inputs))
+    return usual * np.sqrt(power / np.bincount(column, kept, n_inputs))
 
 
-def _nonzeros(x, share):
-    """Column, magnitude and share of the values other than zero, by column and then by size."""
-    if issparse(x):
-        x = abs(x).tocsc().astype(np.float64)
+def _nonzeros(magnitude, share):
+    """Column, size and share of the magnitudes (B, m) above zero, by column and then by size."""
+    if issparse(magnitude):
+        x = magnitude.tocsc()
         column = np.repeat(np.arange(x.shape[1]), np.diff(x.indptr))
         order = np.lexsort((x.data, column))
         order = order[x.data[order] > 0]
-        weight = share[x.indices[order]].astype(np.float64)
-        column, magnitude = column[order], x.data[order]
-    else:
-        magnitude = np.abs(x.T, dtype=np.float64)
-        order = np.argsort(magnitude, axis=1)
-        magnitude = np.take_along_axis(magnitude, order, axis=1)
-        column, place = np.nonzero(magnitude)
-        weight = share[order[column, place]].astype(np.float64)
-        magnitude = magnitude[column, place]
-    told = weight > 0
-    return column[told], magnitude[told], weight[told]
+        return column[order], x.data[order], share[x.indices[order]]
+    order = np.argsort(magnitude.T, axis=1)
+    ordered = np.take_along_axis(magnitude.T, order, axis=1)
+    column, place = np.nonzero(ordered)
+    return column, ordered[column, place], share[order[column, place]]
 
 
 def root_mean_square(x, share):

@@ -24,9 +24,7 @@ DECAYS = np.logspace(3, -3, 13)  # of the strongest activity's own pace, by all 
 CLASS_DECAY = 0.3  # part of it for a readout of classes, where an error moves its output by less
 SPENT = 1.4  # rows that each free weight counts for
 SETTLE_ROWS = 1000  # rows taken at a time
-MOST_NUMBERS = (
-    2_500_000  # of activity and outputs; more rows teach the readout enough by themselves
-)
+MOST_NUMBERS = 2_500_000  # of activity and outputs; more rows teach a readout by themselves
 MOST_NEURONS = 4000  # whose directions of activity are found in seconds
 MOST_STEPS = 200
 
@@ -59,11 +57,13 @@ def settle_readout(weights, feed, activation, readout):
     of_classes = readout.activation != "identity"
     if k > MOST_NEURONS or (of_classes and feed.n_rows * (k + n) > MOST_NUMBERS):
         return before
-    held = [] if of_classes else None
-    moments = _moments(weights[:-1], feed, activation, held)
+    batches = _as_the_readout_sees_them(weights[:-1], feed, activation)
+    if of_classes:
+        batches = list(batches)
+    moments = _moments(batches)
     decay, values = _best_values(moments)
     if of_classes:
-        settled = _classes_at_rest(before, held, CLASS_DECAY * decay, readout)
+        settled = _classes_at_rest(before, batches, CLASS_DECAY * decay, readout)
     else:
         settled = {
             "readout_weights": values,
@@ -72,15 +72,18 @@ def settle_readout(weights, feed, activation, readout):
     return {name: array.astype(before[name].dtype) for name, array in settled.items()}
 
 
-def _moments(layers, feed, activation, held):
-    """Moments of all rows; the list ``held`` gets the activity, truth and weights of each batch."""
-    sums, total, n_weighed = [0.0] * 5, 0.0, 0
+def _as_the_readout_sees_them(layers, feed, activation):
+    """The rows of the feed, with activity (B, k) in the place of inputs."""
     for batch in feed.batches(SETTLE_ROWS):
-        z = hidden_output(layers, batch.x, activation)
-        weight = batch.share * batch.weight
-        if held is not None:
-            held.append((z, batch.truth, weight))
-        z, y, weight = (array.astype(np.float64) for array in (z, batch.target, weight))
+        yield batch._replace(x=hidden_output(layers, batch.x, activation))
+
+
+def _moments(batches):
+    """Moments of all rows."""
+    sums, total, n_weighed = [0.0] * 5, 0.0, 0
+    for batch in batches:
+        rows = batch.x, batch.target, batch.share * batch.weight
+        z, y, weight = (array.astype(np.float64) for array in rows)
         heavy = z * weight[:, None]
         parts = heavy.sum(axis=0), weight @ y, heavy.T @ z, y.T @ heavy, weight @ y**2
         sums = [sum_ + part for sum_, part in zip(sums, parts, strict=True)]
@@ -116,9 +119,10 @@ def _best_values(moments):
     return best, (along / (strength + best)) @ directions.T
 
 
-def _classes_at_rest(before, held, decay, readout):
+def _classes_at_rest(before, batches, decay, readout):
     """Weights and intercepts with which a readout of classes is at rest, by name."""
-    z, truth, weight = (np.concatenate(parts) for parts in zip(*held, strict=True))
+    rows = ((batch.x, batch.truth, batch.share * batch.weight) for batch in batches)
+    z, truth, weight = (np.concatenate(parts) for parts in zip(*rows, strict=True))
     share = weight / weight.sum()
     names = "readout_weights", "readout_intercepts"
     shape = before[names[0]].shape
