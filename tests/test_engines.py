@@ -155,6 +155,13 @@ def test_decay_and_averages_take_four_updates_at_once_later_on(solver):
     assert_follows_the_textbook(make(solver=solver), n_batches=75)
 
 
+@pytest.mark.parametrize("beta_1", [0.0, 0.9])
+def test_steps_are_adams_with_averaged_directions_or_with_the_last_ones(beta_1):
+    plan = make(solver="adam", hidden=(HIDDEN, 4), beta_1=beta_1)
+    assert_follows_the_textbook(plan, n_batches=20)
+    assert len(Buffered(plan, started(plan, make_batches(plan)[0])).moments) == 1 + (beta_1 > 0)
+
+
 def test_averages_reach_over_a_span_of_updates_at_most():
     rates = RATES._replace(span=3)
     assert_follows_the_textbook(make(solver="adam"), rates=rates, n_batches=40)

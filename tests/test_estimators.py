@@ -133,12 +133,12 @@ def test_rare_classes_are_learnt():
 
 
 @pytest.mark.parametrize("sizes", [100, (20, 10)])
-@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e3, 1e6])
+@pytest.mark.parametrize("scale", [2.0**-20, 2.0**-10, 2.0**10, 2.0**20])  # nothing is rounded
 def test_the_scale_of_the_features_does_not_matter(iris, scale, sizes):
     X, y = iris
     model = LocalRuleClassifier(sizes, random_state=0, max_iter=60)
     chance = model.fit(X, y).predict_proba(X)
-    assert_allclose(model.fit(scale * X, y).predict_proba(scale * X), chance, rtol=1e-5, atol=1e-7)
+    assert_array_equal(model.fit(scale * X, y).predict_proba(scale * X), chance)
 
 
 # Targets

@@ -180,7 +180,7 @@ def test_feedback_beside_the_readout_stays_as_near_to_its_transpose():
 @pytest.mark.parametrize(("before", "after"), GROWTH)
 def test_moments_of_what_was_there_stay_and_new_ones_start_at_zero(before, after):
     (_, state), (_, larger), columns = grown(before, after, "microcircuit")
-    for order, (old, new) in enumerate(zip(state.moments, larger.moments, strict=True), start=1):
+    for order, old, new in zip((2, 1), state.moments, larger.moments, strict=True):
         expected = old[-1]["readout_weights"][columns.source] * columns.sign[:, None] ** order
         expected[columns.new] = 0
         assert_array_equal(new[-1]["readout_weights"], expected)
@@ -350,8 +350,9 @@ def test_classes_may_be_named_at_any_call_and_none_is_lost(wine):
     X, y = wine
     model = network().partial_fit(X[:20], y[:20], classes=[9])
     assert model.classes_.tolist() == [4, 5, 9]
-    other = copy.deepcopy(model).partial_fit(X[20:21], y[20:21])
-    model.partial_fit(X[20:21], y[20:21], classes=[7])
+    row = X[20:21], y[20:21], [1e-9]  # which hardly teaches
+    other = copy.deepcopy(model).partial_fit(*row)
+    model.partial_fit(*row, classes=[7])
     assert model.classes_.tolist() == sorted({7, *other.classes_})
     assert_array_equal(model.predict(X), other.predict(X))
     same = copy.deepcopy(model)

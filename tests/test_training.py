@@ -334,5 +334,5 @@ def test_two_layers_learn_what_one_cannot():
     X, y = waves(2000, 0)
     fresh = waves(2000, 1)
     one, two = (LocalRuleRegressor(sizes, random_state=0) for sizes in ((60,), (60, 60)))
-    assert one.fit(X, y).score(*fresh) < 0.75
-    assert two.fit(X, y).score(*fresh) > 0.78
+    assert one.fit(X, y).score(*fresh) < 0.72
+    assert two.fit(X, y).score(*fresh) > 0.75

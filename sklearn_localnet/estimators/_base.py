@@ -72,7 +72,7 @@ class LocalRuleEstimator(
     warm_start: bool = False
     verbose: bool | int = False
     random_state: int | np.random.RandomState | None = None
-    beta_1: float = 0.5
+    beta_1: float = 0.0
     beta_2: float = 0.999
     epsilon: float = 0.003
 

@@ -112,17 +112,21 @@ class LearningNetwork(FittedNetwork):
         ]
         return State(**{**memory, "labile": labile, "average": fitted})
 
-    def _adopt(self, trainer):
-        """Make the trainer's network and counts this estimator's."""
+    def _adopt(self, trainer, anew=True):
+        """Make the trainer's network and counts this estimator's.
+
+        Without ``anew``, its arrays are the fitted ones already.
+        """
         engine = trainer.engine
-        state = engine.state
-        self._set_weights(engine.plan, state.weights)
-        self._memory = {
-            "labile": traces_of(engine) if state.average is None else state.labile,
-            "moments": state.moments,
-            "scales": state.scales,
-            "n_updates": state.n_updates,
-        }
+        if anew:
+            state = engine.state
+            self._set_weights(engine.plan, state.weights)
+            self._memory = {
+                "labile": traces_of(engine) if state.average is None else state.labile,
+                "moments": state.moments,
+                "scales": state.scales,
+            }
+        self._memory = {**self._memory, "n_updates": engine.n_updates}
         self._target_statistics = trainer.feed.statistics.state
         self.t_, self._weighed = trainer.n_seen, trainer.weighed
 

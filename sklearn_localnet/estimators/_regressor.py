@@ -91,8 +91,10 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         Whether to print a line an epoch.
     random_state : int, RandomState instance or None, default=None
         Draws the first weights, the order of rows and the rows held out.
-    beta_1, beta_2 : float in [0, 1), default=0.5, 0.999
-        Memory of the two moments of the adaptive step.
+    beta_1, beta_2 : float in [0, 1), default=0.0, 0.999
+        Memory of the two moments of the adaptive step, a synapse's average direction and the
+        average of its square. Where ``beta_1`` is zero, the last direction takes the place of the
+        average.
     epsilon : float, default=0.003
         Added to what the adaptive step divides by, where teaching signals and inputs have unit
         size: a synapse whose average product of the two is smaller than this takes smaller steps.

@@ -79,7 +79,7 @@ class StreamLearning(LearningNetwork):
         with np.errstate(all="ignore"):
             trainer = self._trainer(plan, feed, engine=engine, columns=columns)
             loss = trainer.pass_over() if self._waits(encoder) else trainer.sweep()
-        self._adopt(trainer)
+        self._adopt(trainer, anew=engine is None)
         self._standing = self._memory, trainer.engine if type(trainer.engine) is Buffered else None
         return loss, len(y) if weights is None else weights.sum()
 

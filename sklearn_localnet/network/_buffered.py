@@ -54,24 +54,20 @@ class Buffered(Reference):
         direction = Packed(labile.views, orders.stepped, dtype)
         self._directions, self._direction = direction.views, direction.flat
         self._moved = labile.flat[: direction.flat.size]
+        self._scratch = np.empty_like(labile.flat)
         self._decaying = [
             labile.views[place][name]
             for place, name in orders.stepped
             if decays(self.synapses[place][name])
         ]
-        stored = state.moments or [labile.views] * self.step.n_moments
-        moments = [Packed(arrays, orders.stepped, dtype) for arrays in stored]
+        moments = [Packed(arrays, orders.stepped, dtype) for arrays in self._start_moments(state)]
         self.moments, self._moments = [m.views for m in moments], [m.flat for m in moments]
-        if not state.moments:
-            for flat in self._moments:
-                flat[...] = 0
         self.average = None
         if self.step.adaptive:
             average = Packed(state.weights, orders.averaged, dtype)
             self.average, self._averages = average.views, average.flat
             for place, name in orders.still:
                 self.average[place][name] = self.labile[place][name]
-            self._gap = np.empty_like(average.flat)
 
     def _basal_changes(self, place, cells, share):
         """Eqs. (5) and (9), each row times its gate, in the units of the step rule, in buffers."""
@@ -116,7 +112,8 @@ class Buffered(Reference):
 
     def _take_steps(self, eta):
         """Turn the packed directions into steps, and take them."""
-        factor = self.step.in_place(self._direction, self._moments, self.n_updates)
+        scratch = self._scratch[: self._direction.size]
+        factor = self.step.in_place(self._direction, self._moments, scratch, self.n_updates)
         for buffers, sizes in zip(self._directions, self._step_sizes(eta), strict=True):
             for name, step in buffers.items():
                 step *= factor * sizes.get(name, eta)
@@ -124,7 +121,8 @@ class Buffered(Reference):
 
     def _follow(self, rate):
         """Let each average weight follow the one that learns."""
-        gap = np.subtract(self._packed[: self._gap.size], self._averages, out=self._gap)
+        size = self._averages.size
+        gap = np.subtract(self._packed[:size], self._averages, out=self._scratch[:size])
         gap *= rate
         self._averages += gap
 

@@ -46,11 +46,12 @@ def grow(plan, state, columns, batch, rng, n_seen):
     labile, average = (
         _grown(plan, places, started, columns, n_seen) for places in (state.labile, state.weights)
     )
-    moments = []
-    for order, moment in enumerate(state.moments, start=1):
-        signs = columns._replace(sign=columns.sign**order)
-        zeros = [{name: 0 * array for name, array in arrays.items()} for arrays in labile]
-        moments.append(_extended(plan, moment, zeros, signs, 1.0))
+    zeros = [{name: 0 * array for name, array in arrays.items()} for arrays in labile]
+    signs = columns._replace(sign=columns.sign**2), columns  # of squares, and of averages
+    moments = [
+        _extended(plan, moment, zeros, sign, 1.0)
+        for moment, sign in zip(state.moments, signs, strict=False)
+    ]
     return state._replace(labile=labile, average=average, moments=moments)
 
 

@@ -7,7 +7,7 @@ QUIET = 0.35  # part of the mean teaching signal that a row's must exceed to tea
 
 
 def gate(modulation, teaching, error, share, readout):
-    """Gate (B, 1) of the rows, or None for ones.
+    """Gate (B, 1) of the rows, or None for ones, as for a row that is alone.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def gate(modulation, teaching, error, share, readout):
     share : (B,) array
     readout : Linear
     """
-    if modulation is None:
+    if modulation is None or share.shape[0] == 1:
         return None
     xp = eq.namespace(teaching)
     if modulation == "surprise":

@@ -64,9 +64,7 @@ class Reference:
         """Hold copies of the arrays of a state."""
         self.labile = self._copies(state.labile)
         self.average = self._copies(state.weights) if self.step.adaptive else None
-        self.moments = [self._start_moment(moment) for moment in state.moments]
-        while len(self.moments) < self.step.n_moments:
-            self.moments.append(self._start_moment(None))
+        self.moments = self._start_moments(state)
 
     def _copies(self, places):
         """Copies of the arrays that a network of this plan has."""
@@ -75,8 +73,12 @@ class Reference:
             for arrays, kinds in zip(places, self.synapses, strict=True)
         ]
 
+    def _start_moments(self, state):
+        """The moments of all arrays that take steps, zeros where the state has none."""
+        moments = [*state.moments, None, None][: self.step.n_moments]
+        return [self._start_moment(stored) for stored in moments]
+
     def _start_moment(self, stored):
-        """One moment of all arrays that take steps; None stands for one that is zero."""
         moment = [{} for _ in self.labile]
         for place, name in self.plan.orders.stepped:
             moment[place][name] = stored[place][name] if stored else 0 * self.labile[place][name]

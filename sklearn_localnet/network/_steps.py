@@ -74,7 +74,7 @@ class PlainStep:
         """Step of unit size and new moments; ``n_updates`` counts this one."""
         return direction, moments
 
-    def in_place(self, direction, moments, n_updates):
+    def in_place(self, direction, moments, scratch, n_updates):
         """Turn a direction into a step, but for the factor that is returned."""
         return 1.0
 
@@ -82,16 +82,17 @@ class PlainStep:
 class AdaptiveStep:
     """Adam (Kingma and Ba, arXiv 1412.6980), ascending the direction.
 
-    Every synapse divides the average of its own directions by the root of the average of their
-    squares, so a step has the size of the rate whatever the scale of the data. Moments are
-    discounted sums, which saves a pass over the weights each.
+    Every synapse divides its direction by the root of the average of their squares, so a step has
+    the size of the rate whatever the scale of the data. With ``beta_1`` above zero it divides the
+    average of its own directions. Moments are discounted sums, which saves a pass over the weights
+    each; that of squares comes first.
     """
 
     adaptive = True
-    n_moments = 2
 
     def __init__(self, beta_1, beta_2, epsilon):
         self.beta_1, self.beta_2 = beta_1, beta_2
+        self.n_moments = 2 if beta_1 else 1
         self.floor = epsilon / math.sqrt(1 - beta_2)  # epsilon, beside the root of a sum
 
     def units(self, input_size, scale):
@@ -123,23 +124,29 @@ class AdaptiveStep:
 
     def __call__(self, direction, moments, n_updates):
         """Step of unit size and new moments; ``n_updates`` counts this one."""
-        first, second = moments
-        first = self.beta_1 * first + direction
-        second = self.beta_2 * second + direction * direction
-        step = first / (eq.namespace(direction).sqrt(second) + self.floor)
-        return self._unbiased(n_updates) * step, (first, second)
+        squares, *sums = moments
+        squares = self.beta_2 * squares + direction * direction
+        if sums:
+            direction = self.beta_1 * sums[0] + direction
+            sums = [direction]
+        step = direction / (eq.namespace(squares).sqrt(squares) + self.floor)
+        return self._unbiased(n_updates) * step, (squares, *sums)
 
-    def in_place(self, direction, moments, n_updates):
-        """Turn a direction into a step, but for the factor that is returned; moments follow."""
-        first, second = moments
-        first *= self.beta_1
-        first += direction
-        second *= self.beta_2
-        np.multiply(direction, direction, out=direction)
-        second += direction
-        step = np.sqrt(second, out=direction)
-        step += self.floor
-        np.divide(first, step, out=step)
+    def in_place(self, direction, moments, scratch, n_updates):
+        """Turn a direction into a step, but for the factor that is returned; moments follow.
+
+        ``scratch`` is an array of the shape of all others, for what lies between.
+        """
+        squares, *sums = moments
+        squares *= self.beta_2
+        squares += np.multiply(direction, direction, out=scratch)
+        for average in sums:
+            average *= self.beta_1
+            average += direction
+            direction[...] = average
+        unit = np.sqrt(squares, out=scratch)
+        unit += self.floor
+        direction /= unit
         return self._unbiased(n_updates)
 
 
