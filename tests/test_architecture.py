@@ -22,6 +22,7 @@ FLOW = [
     "rules._target_propagation",
     "rules._predictive_coding",
     "rules.__init__",
+    "network._arrays",
     "network._steps",
     "network._network",
     "network._inputs",

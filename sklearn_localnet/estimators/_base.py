@@ -19,6 +19,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, gen_batches
 
+from ..network._arrays import to_numpy
 from ..rules import Rule, make_rule
 from ..training._loop import Patience, epochs, shuffled
 from ._callbacks import CallbackSupportMixin, with_callbacks
@@ -82,6 +83,7 @@ class LocalRuleEstimator(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = True
         tags.transformer_tags.preserves_dtype = []
         return tags
 
@@ -157,7 +159,7 @@ class LocalRuleEstimator(
         self.__dict__.pop("_standing", None)
         X = check_features(self, X, reset=fresh)
         y = check_targets(self, y, X.shape[0], isinstance(self, RegressorMixin), reset=fresh)
-        weights = check_weights(sample_weight, X)
+        weights = check_weights(sample_weight, X.shape[0])
         encoder = self._new_encoder(y) if fresh else self._encoder()
         codes = encoder.codes(y)
         weights = self._class_weighted(encoder, codes, weights)
@@ -324,7 +326,8 @@ class LocalRuleEstimator(
 
         def score(network):
             self._set_weights(self._plan(), network)
-            return float(metric(truth, self._decoded(X, rows), sample_weight=weights))
+            found = to_numpy(self._decoded(X, rows))
+            return float(metric(truth, found, sample_weight=weights))
 
         return score
 

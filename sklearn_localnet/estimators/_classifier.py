@@ -11,7 +11,9 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from ..export._mlp import forward_mlp
+from ..network._arrays import library_of, like, to_numpy
 from ..network._readout import probabilities
+from ..rules._equations import namespace
 from ._base import LocalRuleEstimator
 from ._targets import LabelEncoder
 from ._validation import MatrixLike, check_classes, naming
@@ -333,18 +335,18 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
             Log odds with a softmax readout, estimated probabilities less their threshold with a
             Hebbian one; one column for two classes is flattened.
         """
-        scores = self._by_chunks(self._decision, self._checked(X))
+        scores = self._by_chunks(self._decision, self._checked(X, "decision_function"))
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
     def _decision(self, X):
         scores = self._scores(X)
         if self.out_activation_ == "identity":
             threshold = 0.5 if self._encoder().activation == "logistic" else 0.0
-            scores = scores + (self._target_statistics["mean"] - threshold).astype(scores.dtype)
+            scores = scores + like(self._target_statistics["mean"] - threshold, scores)
         return scores
 
     def _decoded(self, X, rows=None):
-        return self._encoder().labels(self._by_chunks(self._decision, X, rows))
+        return self._encoder().labels(to_numpy(self._by_chunks(self._decision, X, rows)))
 
     def predict(self, X: MatrixLike) -> np.ndarray:
         """Class labels, or indicators.
@@ -359,7 +361,10 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_labels)
             Labels.
         """
-        return self._decoded(self._checked(X))
+        X = self._checked(X, "predict")
+        labels, library = self._decoded(X), library_of(X)
+        numbers = labels.dtype.kind in "biuf"  # which other libraries have
+        return library.take(labels) if library is not None and numbers else labels
 
     def predict_proba(self, X: MatrixLike) -> np.ndarray:
         """Probabilities of the classes; of each label for multilabel targets.
@@ -374,14 +379,14 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         ndarray of shape (n_samples, n_classes)
             Rows sum to one (but for multilabel targets).
         """
-        return self._by_chunks(self._class_chances, self._checked(X))
+        return self._by_chunks(self._class_chances, self._checked(X, "predict_proba"))
 
     def _class_chances(self, X):
         chance = self._chances(X)
         if len(self.classes_) == 1:
-            return np.ones_like(chance)
+            return namespace(chance).ones_like(chance)
         if chance.shape[1] == 1:
-            return np.concatenate([1 - chance, chance], axis=1)
+            return namespace(chance).concat([1 - chance, chance], axis=1)
         return chance
 
     def _chances(self, X):
@@ -393,7 +398,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
             likely, unlikely = _hinge(0.5 + scores), _hinge(0.5 - scores)
             return likely / (likely + unlikely)
         likely = _hinge(scores)
-        return likely / likely.sum(axis=1, keepdims=True)
+        return likely / namespace(likely).sum(likely, axis=1, keepdims=True)
 
     def predict_log_proba(self, X: MatrixLike) -> np.ndarray:
         """Logarithm of the probabilities of the classes.
@@ -408,8 +413,10 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         ndarray of shape (n_samples, n_classes)
             Logarithm of `predict_proba`.
         """
+        X = self._checked(X, "predict_log_proba")
+        chance = self._by_chunks(self._class_chances, X)
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+            return namespace(chance).log(chance)
 
     def to_mlp(self) -> MLPClassifier:
         """The plain forward network as scikit-learn's class.
@@ -477,5 +484,7 @@ def _hinge(scores):
 
     0.5 (s + sqrt(s^2 + c^2)) with c = HINGE_WIDTH, without the cancellation of a large -s.
     """
-    larger = 0.5 * (np.abs(scores) + np.hypot(scores, HINGE_WIDTH))
-    return np.where(scores > 0, larger, 0.25 * HINGE_WIDTH**2 / larger)
+    xp = namespace(scores)
+    width = xp.ones_like(scores) * HINGE_WIDTH
+    larger = 0.5 * (xp.abs(scores) + xp.hypot(scores, width))
+    return xp.where(scores > 0, larger, 0.25 * HINGE_WIDTH**2 / larger)

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import Bunch
 
+from ..network._arrays import like, moved, to_numpy
 from ..network._blocks import Blocks
 from ..network._buffered import Buffered
 from ..network._grow import grow
@@ -13,6 +14,7 @@ from ..network._inputs import ENOUGH_ROWS
 from ..network._inspect import with_derived
 from ..network._network import State, make_plan
 from ..network._readout import make_readout
+from ..network._reference import Reference
 from ..network._start import start
 from ..rules import make_rule
 from ..training._feed import Feed
@@ -87,17 +89,25 @@ class LearningNetwork(FittedNetwork):
             state = self._start(plan, feed, n_rows) if fresh else self._state(plan)
             if columns is not None:
                 batch = feed.batch(slice(0, min(plan.batch_size, feed.n_rows)))
+                batch, state = moved(batch, to_numpy), _placed(state, to_numpy)
                 rng = np.random.default_rng([self._seed, len(columns.source)])
                 state = grow(plan, state, columns, batch, rng, self.t_)
             in_blocks = not feed.running and Blocks.serves(plan, schedule.rates(0, 0, 1))
-            engine = (Blocks if in_blocks else Buffered)(plan, state)
+            engine = self._engine(plan, state, feed.library, in_blocks)
         return Trainer(feed, schedule, engine, self.t_, self._weighed)
+
+    def _engine(self, plan, state, library, in_blocks):
+        """The engine that learns from arrays of a library; None stands for numpy."""
+        if library is None:
+            return (Blocks if in_blocks else Buffered)(plan, _placed(state, to_numpy))
+        return Reference(plan, _placed(state, lambda array: library.take(array, plan.dtype)))
 
     def _start(self, plan, feed, n_rows):
         """The state that training begins with."""
         labels = self.standardize_targets and plan.readout.activation != "identity"
         frequencies = feed.statistics.mean if labels and n_rows is not None else None
-        batch, rng = feed.first_batch(plan.batch_size), np.random.default_rng(self._seed)
+        batch = moved(feed.first_batch(plan.batch_size), to_numpy)
+        rng = np.random.default_rng(self._seed)
         whole = n_rows is not None and plan.batch_size >= ENOUGH_ROWS
         enough = whole or len(batch.share) >= ENOUGH_ROWS
         sample = None if n_rows is None else feed.sample()
@@ -157,8 +167,15 @@ class LearningNetwork(FittedNetwork):
         """
         feed.follow(None if rows is None or len(rows) == feed.X.shape[0] else np.sort(rows))
         weights = [*self.layers_, self._readout_arrays()]
-        weights[-1] = settle_readout(weights, feed, plan.activation, plan.readout)
+        before, settled = weights[-1], settle_readout(weights, feed, plan.activation, plan.readout)
+        weights[-1] = {name: like(array, before[name]) for name, array in settled.items()}
         self._set_weights(plan, weights)
+
+
+def _placed(state, move):
+    """The state with its weights and moments moved."""
+    parts = {name: getattr(state, name) for name in ("labile", "average", "moments")}
+    return state._replace(**moved(parts, move))
 
 
 def _with_traces(arrays, kinds):

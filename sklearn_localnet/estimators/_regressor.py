@@ -245,7 +245,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Values in float64, and in float32 where X is.
         """
-        return self._decoded(self._checked(X))
+        return self._decoded(self._checked(X, "predict"))
 
     def to_mlp(self) -> MLPRegressor:
         """The plain forward network as scikit-learn's class.

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_random_state
 
+from ..network._arrays import library_of
 from ..network._buffered import Buffered
 from ._learning import LearningNetwork
 from ._validation import check_features, check_targets, check_weights, expecting_few_rows
@@ -44,7 +45,7 @@ class StreamLearning(LearningNetwork):
                 "partial_fit: give a dict of weights, or sample_weight."
             )
         X = check_features(self, X, reset=first)
-        weights = check_weights(sample_weight, X)
+        weights = check_weights(sample_weight, X.shape[0])
         with expecting_few_rows() if first else nullcontext():
             y = check_targets(self, y, X.shape[0], isinstance(self, RegressorMixin), reset=first)
             encoder = self._stream_encoder(y, weights, classes) if first else self._encoder(classes)
@@ -68,7 +69,8 @@ class StreamLearning(LearningNetwork):
         columns = engine = None
         if hasattr(self, "layers_"):
             columns = self._new_columns(encoder)
-            engine = self._standing[1] if columns is None and self._standing else None
+            stands = columns is None and self._standing and library_of(X) is None
+            engine = self._standing[1] if stands else None
         else:
             self._reset(encoder, None)
             self._seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
+from ..network._arrays import like, wide
 from ..rules._rule import Columns
 from ._validation import expecting_few_rows, naming
 
@@ -217,5 +218,6 @@ class TargetStatistics:
         return (columns - self.mean) / self.scale if self.scaled else columns - self.mean
 
     def decode(self, columns):
-        """Inverse of `encode`, in float64."""
-        return columns * self.scale + self.mean
+        """Inverse of `encode`, in float64; columns of any array library."""
+        columns = wide(columns)
+        return columns * like(self.scale, columns) + like(self.mean, columns)

@@ -17,6 +17,7 @@ from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from ..network._arrays import library_of, to_numpy
 from ..rules import make_rule
 from ..rules._equations import ACTIVATIONS
 from ..rules._rule import check_number
@@ -182,7 +183,12 @@ def _refuse_dates(values, name):
 
 def _check_real(array, name):
     """Raise ValueError unless an array is of real numbers."""
-    if array.dtype.kind not in "fiub":
+    library = library_of(array)
+    if library is None:
+        real = array.dtype.kind in "fiub"
+    else:
+        real = library.xp.isdtype(array.dtype, ("real floating", "integral", "bool"))
+    if not real:
         raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}.")
 
 
@@ -220,7 +226,10 @@ def _is_plain(array, kinds):
 
 
 def check_features(estimator, X, reset):
-    """X as an array, CSR or CSC matrix of any real dtype, without a copy where it is one."""
+    """X as an array, CSR or CSC matrix of any real dtype, without a copy where it is one.
+
+    An array of another library than numpy stays one where scikit-learn dispatches on it.
+    """
     if not reset and _is_plain(X, "f") and X.ndim == 2:
         # What scikit-learn would find, at a tenth of the time that a single row costs there.
         named = hasattr(estimator, "feature_names_in_")
@@ -230,7 +239,7 @@ def check_features(estimator, X, reset):
         X = _refuse_dates(X, "X")
         X = validate_data(estimator, X, reset=reset, accept_sparse=("csr", "csc"), dtype="numeric")
     _check_real(X, "X")
-    return X if issparse(X) else np.asarray(X)
+    return X if issparse(X) or library_of(X) is not None else np.asarray(X)
 
 
 def check_targets(estimator, y, n_rows, regression, reset):
@@ -243,6 +252,7 @@ def check_targets(estimator, y, n_rows, regression, reset):
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
             "is None."
         )
+    y = to_numpy(y)
     if reset or not _is_plain(y, "fiub" if regression else "iub"):
         with naming("y"):
             y = check_array(
@@ -268,6 +278,22 @@ def check_targets(estimator, y, n_rows, regression, reset):
     return y
 
 
+def check_library(estimator, X, method):
+    """Raise ValueError unless the fitted arrays are of numpy, or of X's library on its device."""
+    held, given = library_of(estimator.readout_weights_), library_of(X)
+    if held is None or held == given:
+        return
+    held, given = (
+        "numpy" if library is None else f"{library.xp.__name__} on {library.device}"
+        for library in (held, given)
+    )
+    raise ValueError(
+        f"Inputs passed to {type(estimator).__name__}.{method}() must use the same namespace and "
+        f"the same device as those passed to fit(): these were of {held}, and X is of {given}. "
+        "Move X, or pickle and load the estimator: a loaded one takes arrays of any library."
+    )
+
+
 def check_as_many(n_rows, n_targets):
     """Raise ValueError unless there is a target for each row."""
     if n_targets != n_rows:
@@ -277,7 +303,7 @@ def check_as_many(n_rows, n_targets):
 def check_classes(classes):
     """Sorted distinct labels, of which there must be no two alike."""
     with naming("classes"):
-        labels = _labels(classes, "classes")
+        labels = _labels(to_numpy(classes), "classes")
         if labels.ndim != 1:
             raise ValueError(
                 f"classes must be a list of labels, got {type(classes).__name__} of shape "
@@ -291,13 +317,14 @@ def check_classes(classes):
     return distinct
 
 
-def check_weights(sample_weight, X):
+def check_weights(sample_weight, n_rows):
     """Sample weights (N,), or None for equal ones; negative or all-zero weights are errors."""
     if sample_weight is None:
         return None
     with naming("sample_weight"), np.errstate(over="ignore"):
-        weights = _refuse_dates(sample_weight, "sample_weight")
-        weights = _check_sample_weight(weights, X, dtype=np.float64, ensure_non_negative=True)
+        weights = _refuse_dates(to_numpy(sample_weight), "sample_weight")
+        rows = np.broadcast_to(0.0, n_rows)  # of which there must be as many
+        weights = _check_sample_weight(weights, rows, dtype=np.float64, ensure_non_negative=True)
         total = weights.sum()
     if not np.isfinite(total):
         raise ValueError("sample_weight has a sum that is too large for float64.")

@@ -6,6 +6,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ..estimators._base import LocalRuleEstimator
+from ..network._arrays import library_of, to_numpy
 
 
 def network_of(caller, estimator):
@@ -61,6 +62,7 @@ def fitted_network(caller, estimator, X=None):
     Returns
     -------
     network : LocalRuleEstimator
+        With arrays of numpy.
     X : {array-like, sparse matrix} or None
         Features as the network takes them.
 
@@ -77,6 +79,8 @@ def fitted_network(caller, estimator, X=None):
     if X is not None:
         for steps in before_network(estimator):
             X = steps.transform(X)
+    if library_of(network.readout_weights_) is not None:
+        network, X = network.__sklearn_array_api_convert__(to_numpy), to_numpy(X)
     return network, X
 
 

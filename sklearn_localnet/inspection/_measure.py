@@ -36,7 +36,8 @@ def rms_activity(network, X, y=None):
 
 def _forward(network, X):
     """Cells of each hidden layer after the forward pass."""
-    return rows_forward(network._plan(), network._seen_layers(), network._checked(X))
+    X = network._checked(X, "compartments")
+    return rows_forward(network._plan(), network._seen_layers(), X)
 
 
 def _size(rows):

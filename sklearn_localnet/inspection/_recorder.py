@@ -120,7 +120,7 @@ class Recorder:
             Where the estimator is of another kind, is not fitted or does not fit the data.
         """
         network, X = fitted_network(type(self).__name__, estimator, X)
-        self._look(network, network._checked(X), y)
+        self._look(network, network._checked(X, "compartments"), y)
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin anew: the records are those of one call of `fit`, which calls this.

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 
 from ..rules import _equations as eq
+from ._arrays import rows_of, to_numpy
 
 LIMIT = 10.0  # sizes of an input up to which it acts
 RARE = 0.1 + 1e-6  # part of an input's values that its size may leave out: a tenth, to rounding
@@ -183,7 +184,7 @@ def follow(scale, sizes, x, share, due):
         The sizes to use from now on, where they are others.
     """
     each = max(1, x.shape[0] // TELLING_ROWS)
-    x, weight, columns = x[::each], share[::each], ...
+    x, weight, columns = to_numpy(rows_of(x, slice(None, None, each))), share[::each], ...
     if issparse(x):
         columns = np.unique(x.indices)
         x = x[:, columns].toarray()

@@ -1,5 +1,6 @@
 """What a trained network holds for given rows, without training it."""
 
+from ._arrays import like
 from ._forward import forward_with_slopes
 from ._readout import scores
 
@@ -13,7 +14,7 @@ def with_derived(plan, arrays):
 
 def rows_forward(plan, layers, x):
     """Cells of each hidden layer after the forward pass."""
-    return forward_with_slopes(layers[:-1], x.astype(plan.dtype, copy=False), plan.activation)
+    return forward_with_slopes(layers[:-1], like(x, layers[0]["basal_weights"]), plan.activation)
 
 
 def compartments(plan, layers, x, target, truth):
@@ -38,7 +39,7 @@ def compartments(plan, layers, x, target, truth):
                     cells[wire.into] = cells[wire.source] @ layer[wire.through].T
     else:
         read = scores(layers[-1], held[-1]["output"])
-        error, _ = plan.readout.error(read, truth, truth[:, 0] * 0 + 1 / len(truth))
+        error, _ = plan.readout.error(read, truth, truth[:, 0] * 0 + 1 / truth.shape[0])
         held = plan.rule.perceive(layers, held, target, error)
     return [{name: cells[name] for name in shown if name in cells} for cells in held]
 

@@ -26,7 +26,7 @@ def gate(modulation, teaching, error, share, readout):
         size = SURPRISE_FLOOR + readout.surprise(error)
     else:
         size = xp.sqrt(xp.vecdot(teaching, teaching))
-        size = xp.maximum(size - QUIET * (share @ size), 0)
+        size = eq.at_least(size - QUIET * (share @ size), 0)
     mean = share @ size
     return (size / mean if mean > 0 else size)[:, None]
 

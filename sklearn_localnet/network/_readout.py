@@ -145,10 +145,10 @@ def probabilities(scores, activation):
     if activation == "logistic":
         return 1 / (1 + xp.exp(-scores))
     chance = xp.exp(scores - xp.max(scores, axis=1, keepdims=True))
-    return chance / (chance @ xp.ones((scores.shape[1], 1), dtype=scores.dtype))
+    return chance / (chance @ xp.ones_like(scores[:1, :]).T)
 
 
 def _log(likelihood):
     """Logarithm of likelihoods, never infinite."""
     xp = eq.namespace(likelihood)
-    return xp.log(xp.maximum(likelihood, xp.finfo(likelihood.dtype).smallest_normal))
+    return xp.log(eq.at_least(likelihood, xp.finfo(likelihood.dtype).smallest_normal))

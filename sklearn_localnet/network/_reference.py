@@ -7,6 +7,7 @@ step rule. It is what the faster engines are held to.
 import math
 
 from ..rules import _equations as eq
+from ._arrays import like, moved, to_numpy
 from ._forward import forward_with_slopes
 from ._inputs import LIMIT, check_sizes, follow
 from ._inspect import gains, with_derived
@@ -228,19 +229,19 @@ class Reference:
         Basal weights keep what they are in units of these sizes, so that an input of another scale
         means what it meant before.
         """
-        before = self.labile[0]["input_limits"] / LIMIT
+        before = to_numpy(self.labile[0]["input_limits"]) / LIMIT
         due = slow_updates(self.n_updates + 1) > 0
-        sizes = follow(self.scales[0], before, x, share, due)
+        sizes = follow(self.scales[0], before, x, to_numpy(share), due)
         if sizes is None:
             return
         sizes = check_sizes(sizes, self.plan.dtype)
         for weights in (self.labile, self.average):
-            weights[0]["basal_weights"] *= before / sizes
-            weights[0]["input_limits"][...] = LIMIT * sizes
+            weights[0]["basal_weights"] *= like(before / sizes, weights[0]["basal_weights"])
+            weights[0]["input_limits"][...] = like(LIMIT * sizes, weights[0]["input_limits"])
 
     def gains(self, outputs, share):
         """Eigenvalues of mean z z^T that the rule holds in check, of each hidden layer."""
-        return gains(self.plan.rule, self.labile[:-1], outputs, share)
+        return gains(self.plan.rule, *moved([self.labile[:-1], outputs, share], to_numpy))
 
     def is_finite(self):
         """Whether every number that the next update changes is finite."""

@@ -27,10 +27,21 @@ for local supervision in cortical microcircuits", arXiv 2011.15031.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from sklearn.externals import array_api_compat
+
 
 def namespace(array):
     """The array library's own functions, numpy's for a numpy array."""
-    return array.__array_namespace__()
+    try:
+        return array.__array_namespace__()
+    except AttributeError:  # as of torch, whose functions are not yet those of the standard
+        return array_api_compat.array_namespace(array)
+
+
+def at_least(array, least):
+    """Each number of an array, or a bound where that is larger."""
+    xp = namespace(array)
+    return xp.maximum(array, xp.asarray(least, dtype=array.dtype, device=array.device))
 
 
 def identity(u):
@@ -40,7 +51,7 @@ def identity(u):
 
 def relu(u):
     """Rectified neurons, f(u) = max(u, 0)."""
-    return namespace(u).maximum(u, 0)
+    return at_least(u, 0)
 
 
 def tanh(u):

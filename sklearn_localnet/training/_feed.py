@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import issparse
 
+from ..network._arrays import library_of, rows_of, to_numpy
 from ..network._network import Batch
 
 SAMPLED_ROWS, SAMPLED_NUMBERS = (200, 1000), 200_000  # rows, and numbers, of a sample
@@ -14,7 +15,7 @@ class Feed:
 
     Parameters
     ----------
-    X : (N, m) array, CSR or CSC matrix
+    X : (N, m) array of any library, CSR or CSC matrix
     codes : array with N rows
         Targets as the encoder's ``codes`` gives them.
     encoder, statistics
@@ -33,7 +34,9 @@ class Feed:
         self.readout, self.dtype = readout, dtype
         self._taken_in = 0  # rows that the statistics have
         self._buffer = ()
-        self._takes = not issparse(X) and X.dtype == dtype and X.flags.c_contiguous
+        self.library = library_of(X)
+        plain = self.library is None and not issparse(X)
+        self._takes = plain and X.dtype == dtype and X.flags.c_contiguous
         self.follow(None)
 
     def follow(self, order):
@@ -60,7 +63,7 @@ class Feed:
         size = np.clip(SAMPLED_NUMBERS // self.X.shape[1], *SAMPLED_ROWS)
         places = np.linspace(0, self.n_rows - 1, min(size, self.n_rows)).astype(np.intp)
         rows = self._rows(places)
-        return self.X[rows], self._shares(rows, len(rows))[0]
+        return to_numpy(rows_of(self.X, rows)), self._shares(rows, len(rows))[0]
 
     def batches(self, size):
         """Yield the rows in their order, ``size`` at a time, where any of them has weight."""
@@ -79,7 +82,10 @@ class Feed:
             self._taken_in = part.stop
         target = self.statistics.encode(columns).astype(self.dtype)
         truth = self.readout.truth(columns, target).astype(self.dtype, copy=False)
-        return Batch(self._inputs(part, rows), target, truth, share.astype(self.dtype), weight)
+        held = target, truth, share.astype(self.dtype)
+        if self.library is not None:
+            held = map(self.library.take, held)
+        return Batch(self._inputs(part, rows), *held, weight)
 
     def _shares(self, rows, n_rows):
         """Parts of rows in averages over them, and their weight together."""
@@ -92,6 +98,9 @@ class Feed:
         return part if self._order is None else self._order[part]
 
     def _inputs(self, part, rows):
+        if self.library is not None:
+            x = rows_of(self.X, rows)
+            return self.library.xp.astype(x, getattr(self.library.xp, self.dtype.name), copy=False)
         if issparse(self.X):
             x = self._turn(part) if self.X.format == "csc" else self.X[rows]
             return x.astype(self.dtype, copy=False)

@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..network._arrays import to_numpy
 from ..network._forward import forward
 from ..network._network import Batch
+from ..network._steps import Rates
 
 GAIN_ROWS = 200  # rows whose activity tells the gains at the end of an epoch
 RISE = 0.1  # of the least loss, from which on a loss that is larger has risen
@@ -64,7 +66,7 @@ class Trainer:
         """
         for batch in self.feed.batches(self.engine.plan.batch_size):
             self._follow_inputs(batch)
-            self.n_seen += len(batch.target)
+            self.n_seen += batch.target.shape[0]
         return 0.0
 
     def _follow_inputs(self, batch):
@@ -72,15 +74,16 @@ class Trainer:
             self.engine.follow_inputs(batch.x, batch.share)
 
     def _learn(self, batch):
-        engine, n_rows = self.engine, len(batch.target)
+        engine, n_rows = self.engine, batch.target.shape[0]
         self._follow_inputs(batch)
         # The rows of a table weigh as much in one batch as in another, however few are left for it.
         size = n_rows if self.schedule.n_rows is None else engine.plan.batch_size
-        n_weighed = np.count_nonzero(batch.share)
+        n_weighed = np.count_nonzero(to_numpy(batch.share))
         total, number = self.weighed[0] + batch.weight, self.weighed[1] + n_weighed
         self.weighed = total, number
         weight = self._against_mean(batch.weight / n_weighed, total / number)
         rates = self.schedule.rates(self.n_seen, engine.n_updates, size, weight)
+        rates = Rates(*map(float, rates))  # which any array library multiplies by
         loss = engine.learn(batch, rates)
         self.n_seen += n_rows
         if not math.isfinite(loss):
@@ -121,7 +124,7 @@ class Trainer:
         """
         engine, n_rows = self.engine, self.feed.n_rows
         outputs, share = engine.recent
-        if len(share) < min(GAIN_ROWS, n_rows):
+        if share.shape[0] < min(GAIN_ROWS, n_rows):
             batch = self.feed.batch(slice(max(0, n_rows - GAIN_ROWS), n_rows))
             held = forward(engine.labile[:-1], batch.x, engine.plan.activation)
             outputs, share = [cells["output"] for cells in held], batch.share

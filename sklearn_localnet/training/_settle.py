@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize
 
+from ..network._arrays import moved, to_numpy
 from ..network._forward import hidden_output
 from ..network._readout import scores
 
@@ -41,7 +42,7 @@ class Moments(NamedTuple):
 
 
 def settle_readout(weights, feed, activation, readout):
-    """Readout weights and intercepts, by name, after the last phase.
+    """Readout weights and intercepts, by name, after the last phase; arrays of numpy.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ def settle_readout(weights, feed, activation, readout):
     readout : Linear
         More than `MOST_NEURONS` leave it as it is, and one of classes more than `MOST_NUMBERS`.
     """
-    before = weights[-1]
+    before = moved(weights[-1], to_numpy)
     n, k = before["readout_weights"].shape
     of_classes = readout.activation != "identity"
     if k > MOST_NEURONS or (of_classes and feed.n_rows * (k + n) > MOST_NUMBERS):
@@ -73,9 +74,9 @@ def settle_readout(weights, feed, activation, readout):
 
 
 def _as_the_readout_sees_them(layers, feed, activation):
-    """The rows of the feed, with activity (B, k) in the place of inputs."""
+    """The rows of the feed, with activity (B, k) in the place of inputs, in arrays of numpy."""
     for batch in feed.batches(SETTLE_ROWS):
-        yield batch._replace(x=hidden_output(layers, batch.x, activation))
+        yield moved(batch._replace(x=hidden_output(layers, batch.x, activation)), to_numpy)
 
 
 def _moments(batches):
