@@ -222,6 +222,7 @@ def test_scikit_learn_moves_an_estimator(library, iris):
     assert_allclose(moved.predict_proba(X), to_numpy(model.predict_proba(library(X))), rtol=1e-6)
     assert type(moved.partial_fit(X, y).readout_weights_) is np.ndarray
     assert type(model.readout_weights_) is type(library(X))
+    assert vars(move(LocalRuleClassifier(10), np, "cpu")) == vars(LocalRuleClassifier(10))
 
 
 def test_compartments_are_of_the_library(library, iris):

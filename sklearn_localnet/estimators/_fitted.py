@@ -77,7 +77,8 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def __sklearn_array_api_convert__(self, convert):
         """A copy with ``convert`` of each fitted array, as scikit-learn asks for."""
         other = self._shadow()
-        vars(other).update(self._arrays(convert), _standing=None)
+        if hasattr(self, "layers_"):
+            vars(other).update(self._arrays(convert), _standing=None)
         return other
 
     def _arrays(self, convert):

@@ -9,6 +9,13 @@ from ._steps import averaging_rate, kept_part, rate_of, slow_updates
 
 FORWARD = ("basal_weights", "basal_intercepts")  # what `_basal_changes` gives directions of
 FADING = 1000  # updates, at least, in which a weight of a silent neuron fades away
+PIECE = 131_072  # numbers of an array that several operations take one after another, in the cache
+
+
+def pieces(length, size=None):
+    """Slices of an axis of this length, of about `PIECE` numbers each, in an array of ``size``."""
+    each = max(1, length * PIECE // max(PIECE, size or length))
+    return [slice(first, min(first + each, length)) for first in range(0, length, each)]
 
 
 class Packed:
@@ -53,8 +60,7 @@ class Buffered(Reference):
         self.labile, self._packed = labile.views, labile.flat
         direction = Packed(labile.views, orders.stepped, dtype)
         self._directions, self._direction = direction.views, direction.flat
-        self._moved = labile.flat[: direction.flat.size]
-        self._scratch = np.empty_like(labile.flat)
+        self._scratch = np.empty_like(labile.flat[:PIECE])
         self._decaying = [
             labile.views[place][name]
             for place, name in orders.stepped
@@ -112,19 +118,26 @@ class Buffered(Reference):
 
     def _take_steps(self, eta):
         """Turn the packed directions into steps, and take them."""
-        scratch = self._scratch[: self._direction.size]
-        factor = self.step.in_place(self._direction, self._moments, scratch, self.n_updates)
-        for buffers, sizes in zip(self._directions, self._step_sizes(eta), strict=True):
-            for name, step in buffers.items():
-                step *= factor * sizes.get(name, eta)
-        self._moved += self._direction
+        factor = 1.0
+        for part in pieces(self._direction.size):
+            direction, *moments = (flat[part] for flat in (self._direction, *self._moments))
+            scratch = self._scratch[: direction.size]
+            factor = self.step.in_place(direction, moments, scratch, self.n_updates)
+        for place, sizes in enumerate(self._step_sizes(eta)):
+            for name, steps in self._directions[place].items():
+                size, weights = factor * sizes.get(name, eta), self.labile[place][name]
+                for rows in pieces(len(steps), steps.size):
+                    step = steps[rows]
+                    step *= size
+                    weights[rows] += step
 
     def _follow(self, rate):
         """Let each average weight follow the one that learns."""
-        size = self._averages.size
-        gap = np.subtract(self._packed[:size], self._averages, out=self._scratch[:size])
-        gap *= rate
-        self._averages += gap
+        for part in pieces(self._averages.size):
+            average = self._averages[part]
+            gap = np.subtract(self._packed[part], average, out=self._scratch[: average.size])
+            gap *= rate
+            average += gap
 
     def _drop_faded(self):
         """Make zero what has faded below the normal numbers, as arithmetic with it is slow."""
