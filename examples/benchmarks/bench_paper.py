@@ -137,7 +137,11 @@ def learning_curve(network, X, Y, samples, measured, seed):
         except ArithmeticError as error:
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
             break
-        curve[i] = measured.loss(*linear_map(network))
+        if hasattr(network, "layers_") and "input_limits" in network.layers_[0]:
+            # Inputs beyond their limits make the network other than its linear map.
+            curve[i] = np.mean(np.sum((Y - network.predict(X)) ** 2, axis=1))
+        else:
+            curve[i] = measured.loss(*linear_map(network))
         seen = point
     return points, curve
 
