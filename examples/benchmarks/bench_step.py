@@ -46,14 +46,15 @@ def compiled():
         return None, 0.0, 0.0
     imported = time.perf_counter() - start
 
-    @njit(fastmath=True)
+    @njit(fastmath=True, error_model="numpy")
     def step(weights, average, squares, direction, unit, size, follows, scratch):
         for i in range(weights.shape[0]):
             for j in range(weights.shape[1]):
                 along = direction[i, j] * unit[j]
                 squares[i, j] = DECAY * squares[i, j] + along * along
                 weights[i, j] += size[j] * along / (np.sqrt(squares[i, j]) + FLOOR)
-                if follows:
+            if follows:
+                for j in range(weights.shape[1]):
                     average[i, j] += PACE * (weights[i, j] - average[i, j])
 
     start = time.perf_counter()
