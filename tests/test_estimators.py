@@ -141,6 +141,18 @@ def test_the_scale_of_the_features_does_not_matter(iris, scale, sizes):
     assert_array_equal(model.fit(scale * X, y).predict_proba(scale * X), chance)
 
 
+def test_a_stream_sees_each_parameter_that_changes_and_that_comes_back(iris):
+    X, y = iris
+    straight = LocalRuleClassifier(10, random_state=0)
+    copied = copy.deepcopy(straight)
+    before = straight.get_params()
+    for changes in ({}, {"rule__gain_damping": 0.0}, {"rule__gain_damping": 0.9}, before):
+        for model in (straight, copied):
+            model.set_params(**changes).partial_fit(X, y, classes=range(3))
+        assert_array_equal(straight.predict_proba(X), copied.predict_proba(X))
+        copied = copy.deepcopy(copied)  # which knows of no earlier check
+
+
 # Targets
 
 

@@ -30,7 +30,7 @@ def local_rules(X, y, hidden):
     network = LocalRuleClassifier(hidden, batch_size=BATCH, random_state=0)
 
     def learn(X=X, y=y):
-        with config_context(array_api_dispatch=True):
+        with config_context(array_api_dispatch=not isinstance(X, np.ndarray)):
             network.partial_fit(X, y, classes=range(CLASSES))
 
     learn(X[:BATCH], y[:BATCH])

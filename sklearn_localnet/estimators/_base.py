@@ -6,6 +6,7 @@ so that nothing of the estimator changes where an error is raised.
 
 import copy
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from functools import cache
@@ -76,6 +77,8 @@ class LocalRuleEstimator(
     beta_1: float = 0.0
     beta_2: float = 0.999
     epsilon: float = 0.003
+
+    _steady = None  # the parameters checked last, where none of them can change in place
 
     _doc_link_module = "sklearn_localnet"
     _doc_link_template = SITE + "/generated/sklearn_localnet.{estimator_name}.html"
@@ -257,17 +260,18 @@ class LocalRuleEstimator(
 
         ``fresh`` says whether training begins anew; else some may not change.
         """
-        parameters = {name: getattr(self, name) for name in _parameter_names(type(self))}
-        values = [
-            value if type(value) in PLAIN else _comparable(value) for value in parameters.values()
-        ]
-        if values == self.__dict__.get("_checked_parameters"):
+        names = _parameter_names(type(self))
+        now = [getattr(self, name) for name in names]
+        if self._steady is not None and all(map(operator.is_, now, self._steady)):
             return
-        check_parameters(parameters, self._readouts)
-        if not fresh:
-            self._check_unchanged()
-        self._checked_parameters = values
-        self.__dict__.pop("_standing", None)  # whose plan is of other parameters
+        values = [value if type(value) in PLAIN else _comparable(value) for value in now]
+        if values != self.__dict__.get("_checked_parameters"):
+            check_parameters(dict(zip(names, now, strict=True)), self._readouts)
+            if not fresh:
+                self._check_unchanged()
+            self._checked_parameters = values
+            self.__dict__.pop("_standing", None)  # whose plan is of other parameters
+        self._steady = now if {type(value) for value in now} <= PLAIN | {tuple} else None
 
     def _shape(self):
         """Parameters that may not change once training began, as they are now."""
