@@ -12,14 +12,12 @@ there was before, without the pages of the file.
 """
 
 import tempfile
-import threading
-import time
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from _harness import command_line, draw_ratios, in_turns, medians, print_table, run, timed
-from bench_memory import anonymous_mb
+from _harness import command_line, draw_ratios, in_turns, medians, print_table, run
+from bench_memory import watched
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
@@ -56,23 +54,6 @@ def products(n_features, n_neurons):
     return multiply
 
 
-def highest_mb(task):
-    """Seconds of a task, and the most memory that it takes above what there was before."""
-    before, most, ended = anonymous_mb(), [0.0], threading.Event()
-
-    def look():
-        while not ended.is_set():
-            most.append(anonymous_mb() - before)
-            time.sleep(0.005)
-
-    watcher = threading.Thread(target=look)
-    watcher.start()
-    seconds = timed(task)
-    ended.set()
-    watcher.join()
-    return seconds, max(most)
-
-
 def measure(X, y, n_neurons, repeats):
     """Microseconds of a row with and without all but the products, and memory in MB."""
     network = LocalRuleClassifier(n_neurons, batch_size=BATCH, random_state=0)
@@ -80,7 +61,7 @@ def measure(X, y, n_neurons, repeats):
     seconds, most = {epochs: [] for epochs in fits}, 0.0
     for _ in range(repeats):
         for epochs, fit in fits.items():
-            taken, mb = highest_mb(partial(fit.fit, X, y))
+            taken, mb = watched(partial(fit.fit, X, y))
             seconds[epochs].append(taken)
             most = max(most, mb)
     taken = medians(seconds)

@@ -20,11 +20,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
-from _harness import command_line, print_table, run
+from _harness import command_line, print_table, run, timed
 from scipy import sparse
 
 KINDS = ("float32", "float64", "fortran", "csr", "csc", "memmap")
@@ -40,6 +39,22 @@ def anonymous_mb():
         if line.startswith("RssAnon"):
             return int(line.split()[1]) / 1024
     raise OSError("The system does not tell RssAnon in /proc/self/status.")
+
+
+def watched(task):
+    """Seconds of a task, and the most memory in MB that it takes above what there was before."""
+    samples, done = [anonymous_mb()], threading.Event()
+
+    def watch():
+        while not done.wait(0.001):
+            samples.append(anonymous_mb())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    seconds = timed(task)
+    done.set()
+    watcher.join()
+    return seconds, max(samples) - samples[0]
 
 
 def make_input(kind, rows, folder):
@@ -74,22 +89,10 @@ def peak_above_input(kind, early_stopping, rows):
         y = np.arange(rows) % 10
         network = LocalRuleClassifier(HIDDEN, **settings)
         network.fit(np.ones((400, FEATURES), np.float32), y[:400])
-        samples, done = [anonymous_mb()], threading.Event()
-
-        def watch():
-            while not done.wait(0.001):
-                samples.append(anonymous_mb())
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        start = time.perf_counter()
-        network.fit(X, y)
-        seconds = time.perf_counter() - start
-        done.set()
-        watcher.join()
+        seconds, peak = watched(lambda: network.fit(X, y))
         weights = sum(a.nbytes for a in (*network.coefs_, *network.intercepts_)) / 2**20
         limit = LIMIT_MB + WEIGHT_FACTOR * weights
-        record = {"peak": max(samples) - samples[0], "limit": limit, "seconds": seconds}
+        record = {"peak": peak, "limit": limit, "seconds": seconds}
         print(json.dumps(record))
 
 

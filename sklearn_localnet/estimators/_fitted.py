@@ -11,7 +11,7 @@ from sklearn.utils import Bunch, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from .._version import __version__
-from ..network._arrays import joined, library_of, like, moved, rows_of, to_numpy
+from ..network._arrays import library_of, like, moved, rows_of, to_numpy
 from ..network._forward import hidden_output
 from ..network._inspect import compartments, with_derived
 from ..network._readout import make_readout, scores
@@ -85,7 +85,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """Fitted attributes and memory, with ``convert`` of each array of the network."""
         memory = {name: moved(self._memory[name], convert) for name in ("labile", "moments")}
         return {
-            "layers_": [Bunch(**moved(dict(layer), convert)) for layer in self.layers_],
+            "layers_": [Bunch(**layer) for layer in moved(self.layers_, convert)],
             "readout_weights_": convert(self.readout_weights_),
             "readout_intercepts_": convert(self.readout_intercepts_),
             "_memory": self._memory | memory,
@@ -119,7 +119,7 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         The mean activity that a layer takes off its output is in the intercepts of the next one.
         """
         scale, shift = self._output_map()
-        layers = [moved(dict(layer), to_numpy) for layer in self.layers_]
+        layers = moved(self.layers_, to_numpy)
         readout = moved(self._readout_arrays(), to_numpy)
         above = [layer["basal_weights"] for layer in layers[1:]] + [readout["readout_weights"]]
         own = [layer["basal_intercepts"] for layer in layers] + [readout["readout_intercepts"]]
@@ -178,12 +178,11 @@ class FittedNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             if n_rows <= size:
                 return _finite(function(X if rows is None else rows_of(X, rows)), X.dtype)
             parts = gen_batches(n_rows, size)
-            return joined(
-                [
-                    _finite(function(rows_of(X, part if rows is None else rows[part])), X.dtype)
-                    for part in parts
-                ]
-            )
+            results = [
+                _finite(function(rows_of(X, part if rows is None else rows[part])), X.dtype)
+                for part in parts
+            ]
+            return namespace(results[0]).concat(results)
 
     def _checked(self, X, method):
         """X, once it is as the network's method of this name takes it."""

@@ -64,11 +64,6 @@ def moved(tree, move):
     return move(tree) if array_api_compat.is_array_api_obj(tree) else tree
 
 
-def joined(parts):
-    """Arrays of one library, one after another along the first axis."""
-    return namespace(parts[0]).concat(parts, axis=0)
-
-
 def rows_of(X, rows):
     """Rows of X at a slice or at an index array."""
     library = library_of(X)
