@@ -129,7 +129,7 @@ SYMBOLS = {
 
 def declared_synapses():
     """Every kind of synapse with whose it is: (owner, name, `Synapse`)."""
-    circuit = Microcircuit(interneurons="decoupled").synapses  # has all kinds of the rule
+    circuit = Microcircuit(interneurons="decoupled", gain_damping=0.4).synapses  # has all kinds
     driven = Microcircuit(interneurons="target").synapses
     yield from (("every layer", *kind) for kind in FORWARD_SYNAPSES.items())
     yield from (("microcircuit", *kind) for kind in circuit.items())

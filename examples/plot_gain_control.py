@@ -48,8 +48,8 @@ def draw(circuit, X, axes, name):
 # batches of 20 rows. Their gain feeds inhibition, and inhibition cuts gain, only later: the two
 # chase one another as prey and predators do, and the loss rises with each swing (top). The damped
 # rule lets inhibition feel at once, in part, what the interneurons are about to learn
-# (``gain_damping=0.4``, the default of the rule). It has the same fixed points, and settles there
-# (bottom).
+# (``gain_damping=0.4``, an option). It has the same fixed points, and settles there (bottom).
+# Slower apical synapses would calm the swings too: the defaults rely on that.
 
 whitened = PCA(20, whiten=True, random_state=0).fit_transform(X)
 parameters = {

@@ -154,8 +154,9 @@ def gain_control(plan, arrays):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_teaching_signal_is_doubled_where_one_column_becomes_two(mode):
-    rule = Microcircuit(interneurons=mode)
+@pytest.mark.parametrize("damping", [0.0, 0.4])
+def test_the_teaching_signal_is_doubled_where_one_column_becomes_two(mode, damping):
+    rule = Microcircuit(interneurons=mode, gain_damping=damping)
     (old, state), (new, larger), columns = grown("bd", "bdf", rule, hidden=(40,))
     Q, R, apical = gain_control(old, state.labile)
     then_Q, then_R, then_apical = gain_control(new, larger.labile)
@@ -208,6 +209,8 @@ OPTIONS = {
     "two layers": {"sizes": (10, 8)},
     "rows one by one": {"batch_size": 1},
     "decoupled": {"rule": Microcircuit(interneurons="decoupled")},
+    "damped": {"rule": Microcircuit(gain_damping=0.4)},
+    "damped, decoupled": {"rule": Microcircuit(gain_damping=0.4, interneurons="decoupled")},
     "target-driven": {"rule": Microcircuit(interneurons="target"), "sizes": (10, 8)},
     "an interneuron a target": {"rule": Microcircuit(n_interneurons="n_targets")},
     "hebbian": {"readout": "hebbian", "sizes": (10, 8)},
@@ -372,7 +375,7 @@ def test_sparse_rows_grow_a_network_as_dense_ones_do(wine, kind):
 def test_a_table_of_two_classes_may_be_followed_by_a_stream_with_a_third(wine):
     X, y = wine
     two = y != y[25]
-    model = network(max_iter=30).fit(X[two], y[two])
+    model = network(20, max_iter=30).fit(X[two], y[two])
     assert model.out_activation_ == "logistic"
     before = model.predict(X[two])
     with pytest.raises(ValueError, match="not among the classes"):

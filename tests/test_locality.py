@@ -41,8 +41,9 @@ SETTINGS = {
     "one row": {"batch_size": 1},
     "online": ONLINE,
     "online, two layers": {**CENTRED, "hidden_layer_sizes": (5, 4)},
-    "undamped": {"rule": Microcircuit(gain_damping=0.0)},
+    "damped": {"rule": Microcircuit(gain_damping=0.4)},
     "decoupled": {"rule": Microcircuit(interneurons="decoupled")},
+    "damped, decoupled": {"rule": Microcircuit(gain_damping=0.4, interneurons="decoupled")},
     "as many interneurons as neurons": {"rule": Microcircuit(n_interneurons="n_hidden")},
     "one interneuron": {"rule": Microcircuit(n_interneurons=1)},
     "not centred": {"centering_rate": None},
@@ -305,7 +306,8 @@ PLANTS = [
     ("plant", "synapse", "quantity"), PLANTS, ids=lambda part: getattr(part, "__name__", part)
 )
 def test_changes_that_are_not_local_are_found(table, plant, synapse, quantity, hidden):
-    rule = type("Rule", (Planted,), {"plant": staticmethod(plant)})(n_interneurons="n_targets")
+    kind = type("Rule", (Planted,), {"plant": staticmethod(plant)})
+    rule = kind(n_interneurons="n_targets", gain_damping=0.4)
     model, Y = make(LocalRuleRegressor, table[1], rule=rule, hidden_layer_sizes=hidden)
     report = audit_locality(model, table[0], Y)
     for place in range(np.size(hidden)):

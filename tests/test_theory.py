@@ -185,10 +185,10 @@ def conserved(w, q):
     return ETA_Q * (w**2 / 2 - np.log(w)) + ETA * (q**2 / 2 - C**2 * np.log(q))
 
 
-def orbit(kappa, steps, every=20, pace=1.0):
+def orbit(kappa, steps, every=20, pace=1.0, apical_rate=1.0):
     """(w, q) on the way of a scalar circuit from w = 0.5, q = c."""
     x = np.array([[1.0], [-1.0]])
-    parameters = {"batch_size": 2, "gain_damping": kappa, "apical_rate": 1.0}
+    parameters = {"batch_size": 2, "gain_damping": kappa, "apical_rate": apical_rate}
     parameters |= {"learning_rate_init": pace * ETA, "interneuron_rate": pace * ETA_Q}
     model = LocalRuleRegressor(1, random_state=0, **published(**parameters)).partial_fit(
         x, C * x[:, 0]
@@ -219,6 +219,19 @@ def test_without_damping_the_scalar_circuit_stays_on_a_lotka_volterra_orbit():
     assert w[second].min() == pytest.approx(w.min(), rel=0.02)
     assert w[second].max() == pytest.approx(w.max(), rel=0.02)
     assert w.max() > 1.4
+
+
+def test_apical_synapses_that_lag_end_the_swings():
+    w, q = orbit(kappa=0.0, steps=12_000, apical_rate=1e-3)
+    height = conserved(w, q) - conserved(1, C)
+    assert height[-1] < 0.05 * height[0]
+    # To first order they fall as the slowest solution of three linear equations does.
+    a = ETA * C**2
+    motion = [[-a, a, -2 * a], [1e-3, -1e-3, 0], [2 * ETA_Q, 0, 0]]
+    slowest = np.linalg.eigvals(motion).real.max()
+    late = slice(300, None)
+    slope = np.polyfit(20 * np.arange(len(height))[late], np.log(height[late]), 1)[0]
+    assert slope == pytest.approx(2 * slowest, rel=0.1)
 
 
 def test_with_damping_the_scalar_circuit_spirals_into_the_equilibrium():

@@ -331,8 +331,16 @@ def waves(n_rows, seed):
 
 @quiet
 def test_two_layers_learn_what_one_cannot():
-    X, y = waves(2000, 0)
-    fresh = waves(2000, 1)
-    one, two = (LocalRuleRegressor(sizes, random_state=0) for sizes in ((60,), (60, 60)))
-    assert one.fit(X, y).score(*fresh) < 0.72
-    assert two.fit(X, y).score(*fresh) > 0.75
+    one, two = (
+        np.mean(
+            [
+                LocalRuleRegressor(sizes, random_state=seed)
+                .fit(*waves(2000, seed))
+                .score(*waves(2000, seed + 100))
+                for seed in range(3)
+            ]
+        )
+        for sizes in ((60,), (60, 60))
+    )
+    assert one < 0.6
+    assert two > 0.7

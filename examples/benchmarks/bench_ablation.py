@@ -21,7 +21,7 @@ CHANGES = {
     "decoupled interneurons": {"rule__interneurons": "decoupled"},
     "as many interneurons as neurons": {"rule__n_interneurons": "n_hidden"},
     "as many interneurons as targets": {"rule__n_interneurons": "n_targets"},
-    "gain control as published": {"rule__gain_damping": 0.0},
+    "damped gain control": {"rule__gain_damping": 0.4},
     "no mean subtraction": {"centering_rate": None},
     "no decay of weights": {"alpha": 0.0},
     "rates that do not fall": {"learning_rate_decay": None},

@@ -30,7 +30,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
     rule : str or rule object, default="microcircuit"
         What teaches the hidden layers: a name of `sklearn_localnet.rules.RULES`, which stands for
         the rule with its defaults, or an object with parameters of its own, as
-        ``Microcircuit(gain_damping=0)``. ``rule__gain_damping`` is such a parameter in
+        ``Microcircuit(gain_damping=0.4)``. ``rule__gain_damping`` is such a parameter in
         ``set_params`` and in a grid.
     solver : {"adam", "sgd"}, default="adam"
         "adam" gives every basal and readout synapse a step of its own size, measured against the

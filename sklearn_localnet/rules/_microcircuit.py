@@ -30,12 +30,12 @@ class Microcircuit(Rule):
 
     Parameters
     ----------
-    apical_rate : float in (0, 1], default=0.001
+    apical_rate : float in (0, 1], default=0.002
         eta_2 of Eq. (6), an absolute rate.
-    interneuron_rate : float in (0, 1], default=0.002
-        eta_q = eta / tau of Eqs. (7), (21) and (22), an absolute rate. Twice ``apical_rate``
-        damps the two against each other.
-    gain_damping : float, default=0.4
+    interneuron_rate : float in (0, 1], default=0.0025
+        eta_q = eta / tau of Eqs. (7), (21) and (22), an absolute rate. Below ``apical_rate``, gains
+        grow beyond their limit.
+    gain_damping : float, default=0.0
         kappa, the part of the averaged gain update that inhibition feels at once; 0 is Eq. (7) as
         published. It does not move the fixed points.
     n_interneurons : int, "auto", "n_targets" or "n_hidden", default="auto"
@@ -76,9 +76,9 @@ class Microcircuit(Rule):
     def __init__(
         self,
         *,
-        apical_rate: float = 0.001,
-        interneuron_rate: float = 0.002,
-        gain_damping: float = 0.4,
+        apical_rate: float = 0.002,
+        interneuron_rate: float = 0.0025,
+        gain_damping: float = 0.0,
         n_interneurons: int | Literal["auto", "n_targets", "n_hidden"] = "auto",
         interneurons: Literal["tied", "decoupled", "target"] = "tied",
     ) -> None:
