@@ -30,9 +30,9 @@ class Microcircuit(Rule):
 
     Parameters
     ----------
-    apical_rate : float in (0, 1], default=0.002
+    apical_rate : float in (0, 1], default=0.0015
         eta_2 of Eq. (6), an absolute rate.
-    interneuron_rate : float in (0, 1], default=0.0025
+    interneuron_rate : float in (0, 1], default=0.002
         eta_q = eta / tau of Eqs. (7), (21) and (22), an absolute rate. Below ``apical_rate``, gains
         grow beyond their limit.
     gain_damping : float, default=0.0
@@ -76,8 +76,8 @@ class Microcircuit(Rule):
     def __init__(
         self,
         *,
-        apical_rate: float = 0.002,
-        interneuron_rate: float = 0.0025,
+        apical_rate: float = 0.0015,
+        interneuron_rate: float = 0.002,
         gain_damping: float = 0.0,
         n_interneurons: int | Literal["auto", "n_targets", "n_hidden"] = "auto",
         interneurons: Literal["tied", "decoupled", "target"] = "tied",
