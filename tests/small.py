@@ -53,9 +53,13 @@ def state(model):
     return arrays | readout
 
 
-def to_the_end(monkeypatch):
-    """Let a readout of classes come to rest however many steps that takes."""
-    monkeypatch.setattr("sklearn_localnet.training._settle.MOST_STEPS", 100_000)
+def skip_last_phase(monkeypatch):
+    """Leave readouts of classes as the last epoch does.
+
+    Where a loss is least, its own rounding tells weights to the root of that only: rows that are
+    the same but for rounding have the same readout to 1e-5 or so.
+    """
+    monkeypatch.setattr(LocalRuleClassifier, "_settle", lambda self, *_: None)
 
 
 def assert_same_state(one, other):

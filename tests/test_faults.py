@@ -294,4 +294,4 @@ def test_a_long_stream_neither_grows_nor_drifts(options, rows, times):
     assert held[-1] - held[1] < 100_000
     for name, array in state(model).items():
         assert np.isfinite(array).all(), name
-    assert min(scores[times // 2 :]) > 0.9
+    assert scores[-1] > max(0.9, max(scores) - 0.02)
