@@ -330,6 +330,17 @@ def waves(n_rows, seed):
 
 
 @quiet
+@pytest.mark.parametrize("n_rows", [10, 15, 30])
+@pytest.mark.parametrize("value", [-0.01, 0.1, 7.7])
+@pytest.mark.parametrize("sizes", [6, (6, 5), (6, 5, 4)])
+def test_rows_that_are_all_the_same_tell_how_often_each_class_comes(sizes, value, n_rows):
+    X, y = np.full((n_rows, 1), value), np.arange(n_rows) < n_rows // 3
+    for seed in range(3):
+        model = LocalRuleClassifier(sizes, random_state=seed, max_iter=30).fit(X, y)
+        assert_allclose(model.predict_proba(X)[0, 1], y.mean(), atol=0.01)
+
+
+@quiet
 def test_two_layers_learn_what_one_cannot():
     one, two = (
         np.mean(

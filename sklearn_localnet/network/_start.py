@@ -166,12 +166,14 @@ def _thresholds(currents, share, parts):
 def _next_inputs(layer, x, share, activation):
     """Output of a layer as the inputs that the next one starts with.
 
-    Where rows hardly differ, what is left of activity without its mean is rounding: it is taken to
-    be as large as the differences between rows would be at least.
+    Where rows hardly differ, what is left of activity without its mean is rounding. It is taken to
+    be as large as the differences between rows would be at least: those of activity as it is, and
+    those of unit gain, as thresholds that lie at these rows leave nothing of the activity either.
     """
     (cells,) = forward([layer], x, activation)
     size, fired = (root_mean_square(cells[name], share) for name in ("output", "fired"))
-    return cells["output"] * max(1.0, math.sqrt(LEAST_SPREAD) * fired / size if size else 1.0)
+    least = max(math.sqrt(LEAST_SPREAD) * fired, 1 / math.sqrt(layer["basal_weights"].shape[0]))
+    return cells["output"] * max(1.0, least / size if size else 1.0)
 
 
 def _log_odds(frequencies, activation):
