@@ -271,7 +271,7 @@ def chunk(rows):
 @pytest.mark.parametrize(
     ("options", "rows", "times"),
     [
-        ({"batch_size": 10_000, **FAST}, 500_000, 20),  # 10 million rows
+        ({"hidden_layer_sizes": 8, "batch_size": 10_000, **FAST}, 500_000, 20),  # 10 million rows
         (published(learning_rate_init=1e-3), 500, 10),
         ({"hidden_layer_sizes": (8, 6), "batch_size": 500, **FAST}, 20_000, 10),
     ],
@@ -294,4 +294,4 @@ def test_a_long_stream_neither_grows_nor_drifts(options, rows, times):
     assert held[-1] - held[1] < 100_000
     for name, array in state(model).items():
         assert np.isfinite(array).all(), name
-    assert scores[-1] > max(0.9, max(scores) - 0.02)
+    assert min(scores[times // 2 :]) > 0.9
