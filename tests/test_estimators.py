@@ -439,22 +439,43 @@ def test_a_memory_map_is_learnt_as_an_array_is(digits, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "hidden", "expected"),
+    ("dtype", "hidden", "n_rows", "expected"),
     [
-        ("auto", 100, np.float64),
-        ("auto", 200, np.float32),
-        ("auto", (100, 80), np.float64),
-        ("auto", (100, 81), np.float32),
-        ("float32", (5, 4), np.float32),
-        ("float32", 5, np.float32),
-        ("float64", 200, np.float64),
+        ("auto", 100, 80, np.float64),
+        ("auto", 100, 81, np.float32),
+        ("auto", 40, 1797, np.float64),  # batches of 200 rows
+        ("auto", 41, 1797, np.float32),
+        ("auto", 200, 20, np.float32),  # 64 features
+        ("auto", (100, 80), 20, np.float64),
+        ("auto", (100, 81), 20, np.float32),
+        ("float32", (5, 4), 20, np.float32),
+        ("float32", 5, 20, np.float32),
+        ("float64", 200, 1797, np.float64),
     ],
 )
-def test_precision_follows_dtype_and_the_size_of_the_layer(digits, dtype, hidden, expected):
+def test_precision_follows_dtype_and_the_sizes_of_layers_and_table(
+    digits, dtype, hidden, n_rows, expected
+):
     X, y = digits
-    model = LocalRuleClassifier(hidden, dtype=dtype, max_iter=1).fit(X, y)
+    model = LocalRuleClassifier(hidden, dtype=dtype, max_iter=1).fit(X[:n_rows], y[:n_rows])
     assert {array.dtype for array in state(model).values()} == {np.dtype(expected)}
     assert model.transform(X).dtype == expected
+
+
+@pytest.mark.parametrize("chunk", [1, 200])
+def test_precision_of_a_stream_does_not_depend_on_its_chunks(digits, chunk):
+    X, y = digits
+    model = LocalRuleClassifier(100)
+    for first in range(0, 400, chunk):
+        model.partial_fit(X[first : first + chunk], y[first : first + chunk], classes=np.arange(10))
+    assert {array.dtype for array in state(model).values()} == {np.dtype(np.float64)}
+
+
+def test_training_that_goes_on_keeps_its_precision(digits):
+    X, y = digits
+    model = LocalRuleClassifier(100, max_iter=1, warm_start=True).fit(X, y)
+    model.partial_fit(X[:1], y[:1]).fit(X[:50], y[:50])
+    assert {array.dtype for array in state(model).values()} == {np.dtype(np.float32)}
 
 
 # Weights

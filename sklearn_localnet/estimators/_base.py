@@ -179,7 +179,7 @@ class LocalRuleEstimator(
             score = self._validation(encoder, X, codes, weights, held_out)
         if fresh:
             statistics = _whole_statistics(encoder, codes, weights, rows)
-            self._reset(encoder, statistics if self.standardize_targets else None)
+            self._reset(encoder, statistics if self.standardize_targets else None, X.shape[0])
             self._seed = seed
         else:
             self._resume()
@@ -335,13 +335,14 @@ class LocalRuleEstimator(
 
         return score
 
-    def _reset(self, encoder, statistics):
-        """Attributes of an estimator that has seen nothing yet."""
+    def _reset(self, encoder, statistics=None, n_rows=None):
+        """Attributes of an estimator that has seen nothing yet, of a table of ``n_rows``."""
         for name in ("layers_", "readout_weights_", "readout_intercepts_", "_memory"):
             self.__dict__.pop(name, None)
         statistics = statistics or TargetStatistics.empty(encoder.n_columns)
         self._describe(encoder)
         self._began = self._shape()
+        self._precision = self._choose_precision(n_rows)
         self.n_outputs_ = encoder.n_columns
         self.n_layers_ = len(self._began["hidden_layer_sizes"]) + 2
         self.n_iter_ = self.t_ = 0

@@ -1,6 +1,7 @@
 """Between an estimator's attributes and a network that learns: made of them, and kept in them."""
 
 import copy
+from itertools import pairwise
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -26,7 +27,7 @@ from ._targets import TargetStatistics
 
 AUTO_BATCH = 200
 EPOCHS_TO_HALF = 40  # after which rates are half of what they were, where they fall by themselves
-SMALL_LAYER = 8_000  # weights up to which float64 costs hardly more than the calls themselves
+SMALL = 8_000  # numbers in a layer's arrays up to which float64 is as fast as float32
 
 
 class LearningNetwork(FittedNetwork):
@@ -38,11 +39,8 @@ class LearningNetwork(FittedNetwork):
 
     def _plan(self):
         """What stays fixed while the network learns."""
-        hidden, rule, dtype = self._began["hidden_layer_sizes"], make_rule(self.rule), self.dtype
+        hidden, rule = self._began["hidden_layer_sizes"], make_rule(self.rule)
         sizes = (self.n_features_in_, *hidden, self.n_outputs_)
-        if dtype == "auto":
-            largest = max(m * k for m, k in zip(sizes[:-2], hidden, strict=True))
-            dtype = "float64" if largest <= SMALL_LAYER else "float32"
         return make_plan(
             layer_sizes=sizes,
             activation=self._began["activation"],
@@ -56,8 +54,17 @@ class LearningNetwork(FittedNetwork):
             beta_1=self.beta_1,
             beta_2=self.beta_2,
             epsilon=self.epsilon,
-            dtype=np.dtype(dtype),
+            dtype=np.dtype(self._precision),
         )
+
+    def _choose_precision(self, n_rows):
+        """Precision of training on a table of ``n_rows``, or on a stream, whatever its chunks."""
+        if self.dtype != "auto":
+            return self.dtype
+        sizes = (self.n_features_in_, *self._began["hidden_layer_sizes"])
+        weights = max(m * k for m, k in pairwise(sizes))
+        activity = max(sizes[1:]) * min(self._batch_rows(), n_rows or 0)
+        return "float64" if max(weights, activity) <= SMALL else "float32"
 
     def _batch_rows(self):
         return AUTO_BATCH if self.batch_size == "auto" else int(self.batch_size)

@@ -70,8 +70,8 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         the apical dendrites; False passes them as they are. A stream estimates what it needs for
         this as it goes.
     dtype : {"auto", "float32", "float64"}, default="auto"
-        Precision of training; "auto" takes float64 for at most 8,000 basal synapses a layer, where
-        it hardly costs more, and float32 beyond.
+        Precision of training. "auto" takes float64 where it costs no time: for layers of at most
+        8,000 basal synapses, and at most 8,000 outputs in a batch of a table. Else it is float32.
     max_iter : int, default=100
         Most epochs that ``fit`` takes.
     tol : float, default=1e-4

@@ -72,7 +72,7 @@ class StreamLearning(LearningNetwork):
             stands = columns is None and self._standing and library_of(X) is None
             engine = self._standing[1] if stands else None
         else:
-            self._reset(encoder, None)
+            self._reset(encoder)
             self._seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         codes = encoder.codes(y)
         weights = self._class_weighted(encoder, codes, weights)
