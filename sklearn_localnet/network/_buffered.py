@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import issparse
 
+from ..rules import _equations as eq
 from ._network import decays
 from ._reference import Reference, gated
 from ._steps import averaging_rate, kept_part, rate_of, slow_updates
@@ -82,10 +83,10 @@ class Buffered(Reference):
         x, found = cells["input"], self._directions[place]
         if self.plan.fit_intercept:
             np.matmul(weight, cells["drive"], out=found["basal_intercepts"])
-        drive = cells["drive"] * weight[:, None]
         if issparse(x):
-            found["basal_weights"][...] = (x.T @ drive).T
+            found["basal_weights"][...] = (x.T @ (cells["drive"] * weight[:, None])).T
         else:
+            drive, x = eq.weighed(cells["drive"], x, weight)
             multiply = np.dot if len(x) == 1 else np.matmul  # matmul is slow where one row is left
             multiply(drive.T, x, out=found["basal_weights"])
         found["basal_weights"] *= 1 / of_inputs

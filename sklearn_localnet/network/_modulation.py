@@ -39,10 +39,11 @@ def add_gates(plan, held, top, share):
     which has no gate, it is said by its cells ``top``.
     """
     above = plan.readout.drive(top)
-    for cells in reversed(held):
+    for place in reversed(range(len(held))):
+        cells = held[place]
         teaching = cells["teaching"]
         cells["drive_above"] = above
         cells["gate"] = gate(plan.modulation, teaching, top["error"], share, plan.readout)
         cells["drive"] = above = cells["slope"] * teaching
-        if cells["gate"] is not None:
+        if place > 0 and cells["gate"] is not None:
             above = cells["gate"] * above

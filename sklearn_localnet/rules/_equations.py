@@ -88,9 +88,15 @@ def mean_outer(left, right, share=None):
     """Average over rows of the outer products left_t right_t^T, shape (left cols, right cols)."""
     if share is None:
         return left.T @ right / left.shape[0]
+    left, right = weighed(left, right, share)
+    return left.T @ right
+
+
+def weighed(left, right, share):
+    """Two arrays (B, columns), the narrower one times the share of each row."""
     if right.shape[1] < left.shape[1]:
-        return left.T @ (right * share[:, None])
-    return (left * share[:, None]).T @ right
+        return left, right * share[:, None]
+    return left * share[:, None], right
 
 
 def basal_current(basal, x):
