@@ -13,10 +13,11 @@ FADING = 1000  # updates, at least, in which a weight of a silent neuron fades a
 PIECE = 131_072  # numbers of an array that several operations take one after another, in the cache
 
 
-def pieces(length, size=None):
-    """Slices of an axis of this length, of about `PIECE` numbers each, in an array of ``size``."""
-    each = max(1, length * PIECE // max(PIECE, size or length))
-    return [slice(first, min(first + each, length)) for first in range(0, length, each)]
+def _side_by_side(*arrays):
+    """Views of the same rows of arrays of one shape, of about `PIECE` numbers each."""
+    length, size = len(arrays[0]), arrays[0].size
+    each = max(1, length * PIECE // max(PIECE, size))
+    return [[array[first : first + each] for array in arrays] for first in range(0, length, each)]
 
 
 class Packed:
@@ -62,6 +63,11 @@ class Buffered(Reference):
         direction = Packed(labile.views, orders.stepped, dtype)
         self._directions, self._direction = direction.views, direction.flat
         self._scratch = np.empty_like(labile.flat[:PIECE])
+        self._stepped = [
+            (place, name, _side_by_side(directions[name], labile.views[place][name]))
+            for place, directions in enumerate(direction.views)
+            for name in directions
+        ]
         self._decaying = [
             labile.views[place][name]
             for place, name in orders.stepped
@@ -69,10 +75,12 @@ class Buffered(Reference):
         ]
         moments = [Packed(arrays, orders.stepped, dtype) for arrays in self._start_moments(state)]
         self.moments, self._moments = [m.views for m in moments], [m.flat for m in moments]
+        self._along = _side_by_side(self._direction, *self._moments)
         self.average = None
         if self.step.adaptive:
             average = Packed(state.weights, orders.averaged, dtype)
             self.average, self._averages = average.views, average.flat
+            self._followed = _side_by_side(average.flat, labile.flat[: average.flat.size])
             for place, name in orders.still:
                 self.average[place][name] = self.labile[place][name]
 
@@ -120,23 +128,20 @@ class Buffered(Reference):
     def _take_steps(self, eta):
         """Turn the packed directions into steps, and take them."""
         factor = 1.0
-        for part in pieces(self._direction.size):
-            direction, *moments = (flat[part] for flat in (self._direction, *self._moments))
+        for direction, *moments in self._along:
             scratch = self._scratch[: direction.size]
             factor = self.step.in_place(direction, moments, scratch, self.n_updates)
-        for place, sizes in enumerate(self._step_sizes(eta)):
-            for name, steps in self._directions[place].items():
-                size, weights = factor * sizes.get(name, eta), self.labile[place][name]
-                for rows in pieces(len(steps), steps.size):
-                    step = steps[rows]
-                    step *= size
-                    weights[rows] += step
+        sizes = self._step_sizes(eta)
+        for place, name, parts in self._stepped:
+            size = factor * sizes[place].get(name, eta)
+            for step, weights in parts:
+                step *= size
+                weights += step
 
     def _follow(self, rate):
         """Let each average weight follow the one that learns."""
-        for part in pieces(self._averages.size):
-            average = self._averages[part]
-            gap = np.subtract(self._packed[part], average, out=self._scratch[: average.size])
+        for average, weights in self._followed:
+            gap = np.subtract(weights, average, out=self._scratch[: average.size])
             gap *= rate
             average += gap
 
