@@ -1,5 +1,6 @@
 """How the documentation site is built: ``python -m sphinx -W --keep-going -n doc doc/_build``."""
 
+import json
 import os
 import runpy
 import subprocess
@@ -12,6 +13,7 @@ from sklearn_localnet.rules import Microcircuit
 from sklearn_localnet.rules._rule import FORWARD_SYNAPSES
 
 HERE = Path(__file__).parent
+BENCHMARKS = HERE.parent / "examples" / "benchmarks"
 
 project = "sklearn_localnet"
 author = "The sklearn_localnet developers"
@@ -33,6 +35,7 @@ exclude_patterns = [
     "_build",
     "auto_examples/*.ipynb",
     "changes",
+    "generated/bench_*.rst",
     "generated/changes.rst",
     "generated/classification.rst",
     "generated/locality.rst",
@@ -144,13 +147,18 @@ def named(name):
     return f"``{name}``" + (f" :math:`{SYMBOLS[name]}`" if name in SYMBOLS else "")
 
 
-def write_table(name, rows, *options):
-    """Write a page that is a table; the first row is its header."""
-    table = [".. list-table::", "   :header-rows: 1", *options, ""]
+def table(rows, *options, caption=""):
+    """A table, whose first row is its header, as lines of a page."""
+    yield from (f".. list-table:: {caption}", "   :header-rows: 1", *options, "")
     for first, *rest in rows:
-        table += [f"   * - {first}", *(f"     - {cell}" for cell in rest)]
+        yield from (f"   * - {first}", *(f"     - {cell}" for cell in rest))
+    yield ""
+
+
+def write_page(name, lines):
+    """Write lines that other pages include."""
     (HERE / "generated").mkdir(exist_ok=True)
-    (HERE / "generated" / f"{name}.rst").write_text("\n".join([*table, ""]))
+    (HERE / "generated" / f"{name}.rst").write_text("\n".join(lines))
 
 
 def tabulate_locality():
@@ -159,18 +167,32 @@ def tabulate_locality():
     for owner, name, kind in declared_synapses():
         joins = ", ".join(f"``{axis}``" for axis in kind.axes)
         rows.append((owner, named(name), joins, ", ".join(map(named, sorted(kind.sees)))))
-    write_table("locality", rows, "   :widths: 14 32 22 32")
+    write_page("locality", table(rows, "   :widths: 14 32 22 32"))
 
 
 def tabulate_sources():
     """Write the list of the tables that accuracy is measured on, from the script that gets them."""
-    script = runpy.run_path(str(HERE.parent / "examples" / "benchmarks" / "make_tables.py"))
+    script = runpy.run_path(str(BENCHMARKS / "make_tables.py"))
     for kind, tables in script["TABLES"].items():
         rows = [("table", "at OpenML", "rows", "features")]
         for name, table in tables.items():
             link = f"`{table.openml} <https://www.openml.org/d/{table.data_id}>`__"
             rows.append((name, link, f"{table.rows:,}", table.features))
-        write_table(kind, rows)
+        write_page(kind, table(rows))
+
+
+def tabulate_speed():
+    """Write the tables that benchmarks printed for this version, and what they ran on."""
+    for file in (BENCHMARKS / "history" / release).glob("bench_*.json"):
+        run = json.loads(file.read_text())
+        lines = [
+            line for kept in run["tables"] for line in table(kept["rows"], caption=kept["title"])
+        ]
+        lines += [
+            "*" + ", ".join(f"{what} {value}" for what, value in run["machine"].items()) + "*",
+            "",
+        ]
+        write_page(file.stem, lines)
 
 
 def draft_changes(app):
@@ -190,3 +212,4 @@ def setup(app):
 
 tabulate_locality()
 tabulate_sources()
+tabulate_speed()

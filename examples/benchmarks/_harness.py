@@ -1,7 +1,8 @@
 """What the speed benchmarks share: options, clocks, the machine, tables and files.
 
 Two programs are timed in turns, A B A B, after a warm-up of each, and compared by their medians, so
-that a machine that slows down or speeds up meets both. Threads are pinned for both alike.
+that a machine that slows down or speeds up meets both. Threads are pinned for both alike. The JSON
+file of a run holds what was printed too, of which the documentation makes its tables.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import sklearn_localnet
 
 CORES = cpu_count(only_physical_cores=True)
+
+printed = []  # tables of this run
 
 
 def command_line(doc, data=True):
@@ -46,6 +49,7 @@ def run(parser, benchmark):
         output = {"machine": machine(args)}
         print(", ".join(f"{key} {value}" for key, value in output["machine"].items()))
         output["results"], draw = benchmark(args)
+    output["tables"] = printed
     if args.json:
         args.json.write_text(json.dumps(output, indent=1))
     if args.out:
@@ -101,8 +105,9 @@ def medians(seconds):
 
 
 def print_table(title, columns, rows):
-    """Print a table that reStructuredText understands."""
+    """Print a table that reStructuredText understands, and keep it for the JSON file."""
     cells = [[str(cell) for cell in row] for row in [columns, *rows]]
+    printed.append({"title": title, "rows": cells})
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rule = " ".join("=" * width for width in widths)
     lines = [" ".join(map(str.ljust, row, widths)).rstrip() for row in cells]

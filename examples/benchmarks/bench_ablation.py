@@ -4,14 +4,16 @@ Run it from the root of the repository::
 
     python examples/benchmarks/bench_ablation.py --data DIR --json ablation.json
 
-Tables are scored by the mean over `TABLES` of 5-fold cross-validation, images as in
-``bench_accuracy.py``, whose options it takes. A fit that raises an error scores 0.
+Functions, tables and images are scored as by ``bench_accuracy.py``, whose options it takes:
+functions with one layer and with two, and the mean over `TABLES`. A fit that raises an error scores
+0.
 """
 
 import json
 
-from _data import table_names
-from bench_accuracy import IMAGE_TASKS, evaluate, parse_arguments, seed_scores
+import numpy as np
+from _data import FUNCTIONS, table_names
+from bench_accuracy import evaluate, parse_arguments, seed_scores
 
 CHANGES = {
     "defaults": {},
@@ -32,30 +34,37 @@ TABLES = ("breast.cancer", "car", "glass", "heart.c", "hypothyroid", "tic-tac-to
 IMAGES = ("mnist-10k-64", "mnist-one-pass-100")
 
 
+def columns(args):
+    """Part, names and hidden layers of what each column is the mean of, by its heading."""
+    known = table_names("classification", args.data)
+    functions, tables = list(FUNCTIONS), [name for name in TABLES if name in known] or known
+    if args.quick:
+        functions, tables = functions[:1], tables[:1]
+    return {
+        "functions": ("functions", functions, [100]),
+        "functions, two layers": ("functions", functions, [100, 100]),
+        "tables": ("tables", tables, [100]),
+        **{name: ("images", [name], None) for name in IMAGES[: 1 if args.quick else None]},
+    }
+
+
 def mean_score(part, name, args):
-    """Mean over seeds of the score of the local rules on one table or image task."""
-    scores = seed_scores(part, evaluate(part, name, args, {})["local"])
-    return sum(scores) / len(scores)
+    """Mean over seeds of the score of the local rules on one task."""
+    return float(np.mean(seed_scores(part, evaluate(part, name, args, {})["local"])))
 
 
 def main():
     """Print a line for each change, as it is measured."""
     args = parse_arguments(__doc__)
-    args.models = ["local"]
-    known = table_names("classification", args.data)
-    tables = [name for name in TABLES if name in known] or known
-    images = [name for name in IMAGE_TASKS if name in IMAGES]
-    if args.quick:
-        tables, images = tables[:1], images[:1]
-    print(f"{'':33}{'tables':>8}" + "".join(f"{name:>20}" for name in images))
+    args.models, measured = ["local"], columns(args)
+    print(f"{'':33}" + "".join(f"{heading:>23}" for heading in measured))
     results = {}
     for label, change in CHANGES.items():
-        args.set = list(change.items())
-        table_scores = [mean_score("tables", name, args) for name in tables]
-        row = {"tables": sum(table_scores) / len(tables)}
-        row |= {name: mean_score("images", name, args) for name in images}
+        args.set, row = list(change.items()), {}
+        for heading, (part, names, args.hidden) in measured.items():
+            row[heading] = float(np.mean([mean_score(part, name, args) for name in names]))
         results[label] = row
-        print(f"{label:33}{row['tables']:8.4f}" + "".join(f"{row[name]:20.4f}" for name in images))
+        print(f"{label:33}" + "".join(f"{score:23.4f}" for score in row.values()), flush=True)
         if args.json:
             args.json.write_text(json.dumps(results, indent=1))
 
