@@ -21,6 +21,7 @@ from networks import (
     started,
 )
 from scipy.sparse import csr_matrix
+from scipy.special import expit, softmax
 
 from sklearn_localnet.network._blocks import Blocks
 from sklearn_localnet.network._buffered import FADING, Buffered
@@ -585,20 +586,18 @@ def test_a_readout_starts_with_the_frequencies_it_is_told(output):
 # Readouts
 
 
-def textbook_probabilities(scores, output):
-    if output == "logistic":
-        return 1 / (1 + np.exp(-scores))
-    return np.exp(scores) / np.exp(scores).sum(axis=1)[:, None]
-
-
-@pytest.mark.parametrize("output", ["softmax", "logistic"])
-def test_probabilities_of_any_scores_are_finite(output):
-    given = np.array([[-1e4, 0.0, 1e4], [3.0, 3.0, 3.0], [1.0, 2.0, 4.0]])
-    with np.errstate(all="ignore"):
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("output", "textbook"), [("softmax", softmax), ("logistic", expit)])
+def test_probabilities_are_the_textbooks_and_neither_they_nor_their_squares_vanish(
+    output, textbook, dtype
+):
+    rng, limits = np.random.default_rng(0), np.finfo(dtype)
+    given = (10 ** rng.uniform(-2, 4, (500, 1)) * rng.standard_normal((500, 3))).astype(dtype)
+    with np.errstate(all="raise", under="ignore"):
         chance = probabilities(given, output)
-        expected = textbook_probabilities(given, output)
-    np.testing.assert_allclose(chance[1:], expected[1:], rtol=1e-12)
-    assert chance[0].tolist() == ([0, 0, 1] if output == "softmax" else [0, 0.5, 1])
+    expected = textbook(given.astype(np.float64), **({"axis": 1} if output == "softmax" else {}))
+    np.testing.assert_allclose(chance, expected, rtol=100 * limits.eps, atol=limits.eps)
+    assert (chance**2 >= limits.smallest_normal).all()
 
 
 def test_a_hebbian_readout_has_synapses_of_its_own_where_a_rule_has_no_apical_ones():

@@ -3,6 +3,7 @@
 A readout holds no arrays: those of its neurons come with each call, by name.
 """
 
+import math
 from collections.abc import Mapping
 
 from ..rules import _equations as eq
@@ -140,11 +141,16 @@ def make_readout(name, output, rule):
 
 
 def probabilities(scores, activation):
-    """Scores (B, n) to probabilities: softmax over columns, or the logistic of each column."""
+    """Scores (B, n) to probabilities: softmax over columns, or the logistic of each column.
+
+    None is so small that arithmetic with it, or with its square, leaves the normal numbers, where
+    processors are slow.
+    """
     xp = eq.namespace(scores)
+    least = math.log(xp.finfo(scores.dtype).smallest_normal) / 3
     if activation == "logistic":
-        return 1 / (1 + xp.exp(-scores))
-    chance = xp.exp(scores - xp.max(scores, axis=1, keepdims=True))
+        return 1 / (1 + xp.exp(-eq.at_least(scores, least)))
+    chance = xp.exp(eq.at_least(scores - xp.max(scores, axis=1, keepdims=True), least))
     return chance / (chance @ xp.ones_like(scores[:1, :]).T)
 
 
