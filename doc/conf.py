@@ -147,7 +147,7 @@ def named(name):
     return f"``{name}``" + (f" :math:`{SYMBOLS[name]}`" if name in SYMBOLS else "")
 
 
-def table(rows, *options, caption=""):
+def list_table(rows, *options, caption=""):
     """A table, whose first row is its header, as lines of a page."""
     yield from (f".. list-table:: {caption}", "   :header-rows: 1", *options, "")
     for first, *rest in rows:
@@ -167,7 +167,7 @@ def tabulate_locality():
     for owner, name, kind in declared_synapses():
         joins = ", ".join(f"``{axis}``" for axis in kind.axes)
         rows.append((owner, named(name), joins, ", ".join(map(named, sorted(kind.sees)))))
-    write_page("locality", table(rows, "   :widths: 14 32 22 32"))
+    write_page("locality", list_table(rows, "   :widths: 14 32 22 32"))
 
 
 def tabulate_sources():
@@ -178,21 +178,18 @@ def tabulate_sources():
         for name, table in tables.items():
             link = f"`{table.openml} <https://www.openml.org/d/{table.data_id}>`__"
             rows.append((name, link, f"{table.rows:,}", table.features))
-        write_page(kind, table(rows))
+        write_page(kind, list_table(rows))
 
 
 def tabulate_speed():
     """Write the tables that benchmarks printed for this version, and what they ran on."""
     for file in (BENCHMARKS / "history" / release).glob("bench_*.json"):
         run = json.loads(file.read_text())
-        lines = [
-            line for kept in run["tables"] for line in table(kept["rows"], caption=kept["title"])
-        ]
-        lines += [
-            "*" + ", ".join(f"{what} {value}" for what, value in run["machine"].items()) + "*",
-            "",
-        ]
-        write_page(file.stem, lines)
+        machine = ", ".join(f"{what} {value}" for what, value in run["machine"].items())
+        lines = []
+        for kept in run["tables"]:
+            lines += list_table(kept["rows"], caption=kept["title"])
+        write_page(file.stem, [*lines, f"*{machine}*"])
 
 
 def draft_changes(app):

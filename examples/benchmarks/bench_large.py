@@ -84,9 +84,9 @@ def benchmark(args):
             for threads in (1, 2):
                 with threadpool_limits(threads):
                     found = measure(X, y, neurons, 1 if args.quick else 3)
-                results[f"{name}, {threads} threads"] = found
+                results[f"{name}, threads: {threads}"] = found
     print_table(
-        "Time of a row in microseconds, and memory above the input in MB",
+        "Time of a row in microseconds, and memory above the input in MB beside that of W1",
         ["table", "a row", "its two products", "ratio", "memory", "W1"],
         [
             (

@@ -52,7 +52,9 @@ def benchmark(args):
                 name: calls(getattr(n, method), data, rows, n_calls) for name, n in networks.items()
             }
             seconds = medians(in_turns(tasks, 2 if args.quick else turns))
-            results[f"{method}, {rows} rows"] = {k: 1e6 * s / n_calls for k, s in seconds.items()}
+            results[f"{method}, rows: {rows:,}"] = {
+                k: 1e6 * s / n_calls for k, s in seconds.items()
+            }
     print_table(
         "Time of a call, median over turns, in microseconds",
         ["call", "LocalRuleClassifier", "MLPClassifier", "ratio"],

@@ -28,6 +28,16 @@ from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor
 from sklearn_localnet.rules import RULES
 
 MODELS = (*RULES, "MLP")
+SHORT = {
+    "microcircuit": "micro",
+    "feedback_alignment": "FA",
+    "direct_feedback_alignment": "DFA",
+    "kolen_pollack": "KP",
+    "sign_symmetry": "sign",
+    "target_propagation": "TP",
+    "predictive_coding": "PC",
+    "backpropagation": "BP",
+}
 PARTS = ("functions", "tables", "images")
 SIZES = {"functions": [(100,), (100, 100)], "tables": [(100,), (100, 100)], "images": [(64,)]}
 TABLES = ("car", "glass", "vehicle")
@@ -165,11 +175,24 @@ def mean(records, what="score"):
 def print_results(results):
     """One table of scores and one of seconds a fit: a line for each task, a column a model."""
     for what, digits in (("score", 3), ("seconds", 2)):
-        lines = [
-            [task, *(f"{mean(records[model], what):.{digits}f}" for model in MODELS)]
+        found = {
+            task: [mean(records[model], what) for model in MODELS]
             for task, records in results.items()
+        }
+        lines = [
+            [task, *(f"{value:.{digits}f}" for value in values)]
+            for task, values in [*found.items(), *mean_lines(found)]
         ]
-        print_table(f"{what}, mean over seeds", ["task", *MODELS], lines)
+        heads = [SHORT.get(model, model) for model in MODELS]
+        print_table(f"{what.title()}, mean over seeds", ["task", *heads], lines)
+
+
+def mean_lines(found):
+    """Means over the tasks that have the same hidden layers, where there are several."""
+    for sizes in dict.fromkeys(task.split()[-1] for task in found):
+        values = [values for task, values in found.items() if task.split()[-1] == sizes]
+        if len(values) > 1:
+            yield f"mean of {len(values)} at {sizes}", np.mean(values, axis=0)
 
 
 def draw(figure, results):

@@ -179,7 +179,8 @@ class LocalRuleEstimator(
             score = self._validation(encoder, X, codes, weights, held_out)
         if fresh:
             statistics = _whole_statistics(encoder, codes, weights, rows)
-            self._reset(encoder, statistics if self.standardize_targets else None, X.shape[0])
+            n_rows = X.shape[0] if rows is None else len(rows)
+            self._reset(encoder, statistics if self.standardize_targets else None, n_rows)
             self._seed = seed
         else:
             self._resume()

@@ -71,7 +71,7 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         this as it goes.
     dtype : {"auto", "float32", "float64"}, default="auto"
         Precision of training. "auto" takes float64 where it costs no time: for layers of at most
-        8,000 basal synapses, and at most 8,000 outputs in a batch of a table. Else it is float32.
+        8,000 basal synapses and, on a table, 8,000 outputs in a batch. Else it takes float32.
     max_iter : int, default=100
         Most epochs that ``fit`` takes.
     tol : float, default=1e-4
