@@ -69,8 +69,9 @@ def assert_same(found, expected, like, **tolerance):
 @pytest.mark.parametrize("sizes", [50, (30, 20)])
 def test_digits_are_told_as_by_numpy(library, digits, sizes):
     X, y, X_test, y_test = digits
-    plain = LocalRuleClassifier(sizes, random_state=0, max_iter=20).fit(X, y)
-    model = LocalRuleClassifier(sizes, random_state=0, max_iter=20).fit(library(X), library(y))
+    settings = {"dtype": "float64", "max_iter": 20, "random_state": 0}
+    plain = LocalRuleClassifier(sizes, **settings).fit(X, y)
+    model = LocalRuleClassifier(sizes, **settings).fit(library(X), library(y))
     test = library(X_test)
     assert model.score(test, library(y_test)) == pytest.approx(plain.score(X_test, y_test))
     for method in METHODS:
