@@ -61,7 +61,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         drift.
     modulation : {"plateau", "surprise"} or None, default="plateau"
         Broadcast gate on the plasticity of each row, one on average over a batch. "plateau": by how
-        much the size of the row's teaching signal exceeds 0.35 of the batch's mean, and zero
+        much the size of the row's teaching signal exceeds 0.6 of the batch's mean, and zero
         below, in each layer by itself. "surprise": 0.1 plus one minus the readout's probability of
         the true class (for values 1 - exp(-e^2 / 2) of its error e); it uses a prediction, which
         the paper's algorithm never does. A batch of one row is not gated.

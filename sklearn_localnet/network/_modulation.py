@@ -3,7 +3,7 @@
 from ..rules import _equations as eq
 
 SURPRISE_FLOOR = 0.1  # the part of plasticity that a fully expected row keeps
-QUIET = 0.35  # part of the mean teaching signal that a row's must exceed to teach
+QUIET = 0.6  # part of the mean teaching signal that a row's must exceed to teach
 
 
 def gate(modulation, teaching, error, share, readout):
