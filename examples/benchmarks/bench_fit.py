@@ -54,10 +54,9 @@ def time_passes(X, y, repeats):
     results = {}
     for dtype, hidden, rule in PASSES:
         typed, label = X.astype(dtype), f"{dtype}, {' '.join(map(str, hidden))}, {rule}"
+        settings = {"local": {"rule": rule}, "mlp": {}}
         tasks = {
-            (name, epochs): passes(
-                kind, typed, y, hidden, epochs=epochs, **({"rule": rule} if name == "local" else {})
-            )
+            (name, epochs): passes(kind, typed, y, hidden, epochs=epochs, **settings[name])
             for name, kind in FAMILIES.items()
             for epochs in (1, 3)
         }
