@@ -107,6 +107,7 @@ PARAMETERS = [
 OF_THE_MICROCIRCUIT = [
     "apical_rate",
     "interneuron_rate",
+    "warmup",
     "gain_damping",
     "n_interneurons",
     "interneurons",

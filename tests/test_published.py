@@ -46,6 +46,7 @@ VARIANTS = {
         "fit_intercept": True,
         "learning_rate_decay": 80.0,
         "n_interneurons": 4,
+        "warmup": 150,
     },
     "everything, tied": {
         "activation": "tanh",
@@ -105,11 +106,13 @@ class Layer:
         )
         self.model, self.rule = model, model.rule
 
-    def learn(self, x, y, divisor, weight):
+    def learn(self, x, y, divisor, risen, weight):
         """Learn a sample; its output z, and the squared error of W2 z before W2 changes."""
         model, rule = self.model, self.rule
         eta_1 = weight * model.learning_rate_init / divisor
-        eta_2, eta_q = weight * rule.apical_rate / divisor, weight * rule.interneuron_rate / divisor
+        eta_2, eta_q = (
+            weight * risen * rate / divisor for rate in (rule.apical_rate, rule.interneuron_rate)
+        )
         u = self.W1 @ x + self.b1
         z = FUNCTION[model.activation](u)
         if model.centering_rate is not None:
@@ -148,9 +151,10 @@ def loop(model, X, Y, weights=None):
         divisor = 1.0
         if model.learning_rate_decay is not None:
             divisor = 1 + t / model.learning_rate_decay
+        risen = min(1, (t + 1) / model.rule.warmup) ** 2 if model.rule.warmup else 1
         x = X[t]
         for layer in layers:
-            x, error = layer.learn(x, Y[t], divisor, weights[t])
+            x, error = layer.learn(x, Y[t], divisor, risen, weights[t])
         errors.append(error)
     return [layer.weights() for layer in layers], errors
 
@@ -303,7 +307,7 @@ def test_published_puts_changes_where_they_belong():
     rule = found.pop("rule")
     assert found == {**published_by_value(), "hidden_layer_sizes": 8, "activation": "relu"}
     assert type(rule) is Microcircuit
-    changed = {"apical_rate": 0.01, "gain_damping": 0.2, "n_interneurons": "n_hidden"}
+    changed = {"apical_rate": 0.01, "gain_damping": 0.2, "n_interneurons": "n_hidden", "warmup": 0}
     assert rule.get_params() == {**Microcircuit().get_params(), **changed}
     with pytest.raises(TypeError, match="gain"):
         LocalRuleRegressor(**published(gain=1))

@@ -99,6 +99,17 @@ def test_weights_of_a_large_table_decay_less():
     assert decay(None, n_seen=2 * DECAY_ROWS) == pytest.approx(0.2 * 0.01)
 
 
+def test_rates_of_a_rule_rise_with_the_square_of_the_updates():
+    def part(n_updates, warmup):
+        schedule = Schedule(0.01, 0.0, 100.0, 0.0, True, 50, warmup)
+        rates = schedule.rates(200, n_updates, 50)
+        assert rates.step == pytest.approx(0.01 / 3)
+        return 3 / rates.divisor
+
+    assert_allclose([part(n, 4) for n in range(6)], [1 / 16, 4 / 16, 9 / 16, 1, 1, 1])
+    assert_allclose([part(n, 0) for n in range(3)], 1)
+
+
 # The last phase of the readout
 
 

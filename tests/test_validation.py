@@ -172,6 +172,7 @@ NUMBERS = {
     "learning_rate_init": [0.0, -1.0, "fast", np.nan, None],
     "rule__apical_rate": [0.0, 1.5, "slow", np.nan, None],
     "rule__interneuron_rate": [0.0, 1.5, [0.1], np.nan, None],
+    "rule__warmup": [-1, 2.5, "long", np.inf, None, True],
     "learning_rate_decay": [0.0, -3, "never", np.inf],
     "rule__gain_damping": [-0.1, "much", np.nan, None],
     "centering_rate": [0.0, 2.0, "quick"],

@@ -27,6 +27,7 @@ CHANGES = {
     "no mean subtraction": {"centering_rate": None},
     "no decay of weights": {"alpha": 0.0},
     "rates that do not fall": {"learning_rate_decay": None},
+    "rates that do not rise": {"rule__warmup": 0},
     "Hebbian readout": {"readout": "hebbian"},
     "plain steps": {"solver": "sgd", "learning_rate_init": 0.1},
 }

@@ -67,7 +67,7 @@ class LocalRuleEstimator(
     dtype: Literal["auto", "float32", "float64"] = "auto"
     max_iter: int = 100
     tol: float = 1e-4
-    n_iter_no_change: float = 20
+    n_iter_no_change: float = 30
     early_stopping: bool = False
     validation_fraction: float = 0.1
     shuffle: bool = True

@@ -92,7 +92,7 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         Most epochs that ``fit`` takes.
     tol : float, default=1e-4
         Gain in loss (in score with ``early_stopping``) that counts as progress.
-    n_iter_no_change : int or inf, default=20
+    n_iter_no_change : int or inf, default=30
         Epochs without progress after which ``fit`` stops. Where the loss has risen by more than a
         tenth by then, the weights of the best epoch are kept.
     early_stopping : bool, default=False

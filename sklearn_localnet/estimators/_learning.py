@@ -90,6 +90,7 @@ class LearningNetwork(FittedNetwork):
             self.alpha / AUTO_BATCH,
             self.solver == "adam",
             n_rows,
+            plan.rule.warmup,
         )
         if engine is None:
             fresh = not hasattr(self, "layers_")

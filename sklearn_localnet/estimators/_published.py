@@ -48,7 +48,7 @@ def published(**changes: Any) -> dict[str, Any]:
             "apical_rate."
         )
     own = signature(Microcircuit).parameters
-    of_rule: dict[str, Any] = {"gain_damping": 0.0, "n_interneurons": "n_hidden"}
+    of_rule: dict[str, Any] = {"warmup": 0, "gain_damping": 0.0, "n_interneurons": "n_hidden"}
     of_rule |= {name: value for name, value in changes.items() if name in own}
     parameters = {
         "activation": "identity",

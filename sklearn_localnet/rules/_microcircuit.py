@@ -32,9 +32,13 @@ class Microcircuit(Rule):
     ----------
     apical_rate : float in (0, 1], default=0.0015
         eta_2 of Eq. (6), an absolute rate.
-    interneuron_rate : float in (0, 1], default=0.002
+    interneuron_rate : float in (0, 1], default=0.003
         eta_q = eta / tau of Eqs. (7), (21) and (22), an absolute rate. Below ``apical_rate``, gains
         grow beyond their limit.
+    warmup : int, default=1500
+        Updates over which both rates rise, as the square of the number of updates, so that basal
+        synapses are ahead of the circuit that teaches them; 0 is rates that do not rise, as
+        published.
     gain_damping : float, default=0.0
         kappa, the part of the averaged gain update that inhibition feels at once; 0 is Eq. (7) as
         published. It does not move the fixed points.
@@ -77,13 +81,15 @@ class Microcircuit(Rule):
         self,
         *,
         apical_rate: float = 0.0015,
-        interneuron_rate: float = 0.002,
+        interneuron_rate: float = 0.003,
+        warmup: int = 1500,
         gain_damping: float = 0.0,
         n_interneurons: int | Literal["auto", "n_targets", "n_hidden"] = "auto",
         interneurons: Literal["tied", "decoupled", "target"] = "tied",
     ) -> None:
         self.apical_rate = apical_rate
         self.interneuron_rate = interneuron_rate
+        self.warmup = warmup
         self.gain_damping = gain_damping
         self.n_interneurons = n_interneurons
         self.interneurons = interneurons
@@ -94,6 +100,7 @@ class Microcircuit(Rule):
             check_number(
                 getattr(self, name), name, min_val=0, max_val=1, include_boundaries="right"
             )
+        check_number(self.warmup, "warmup", Integral, min_val=0)
         check_number(self.gain_damping, "gain_damping", min_val=0)
         if self.interneurons not in MODES:
             raise ValueError(f"interneurons == {self.interneurons!r}, must be one of {MODES}.")

@@ -105,6 +105,9 @@ class Rule(BaseEstimator):
         Kinds of synapses of a hidden layer beside the forward ones.
     wires : tuple of Wire
         The currents that `perceive` makes.
+    warmup : int
+        Updates over which rates that are parameters of the rule rise to what these say, as the
+        square of the number of updates.
     shaping : tuple of str
         Parameters that may not change once training began.
     tied : tuple of str
@@ -116,6 +119,7 @@ class Rule(BaseEstimator):
 
     synapses: Mapping[str, Synapse] = {}
     wires: tuple[Wire, ...] = ()
+    warmup: int = 0
     shaping: tuple[str, ...] = ()
     tied: tuple[str, ...] = ()
     shown: tuple[str, ...] | None = None

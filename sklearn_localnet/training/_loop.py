@@ -101,7 +101,8 @@ class Trainer:
         numbers = self.weighed[1] + np.arange(1, len(seen) + 1)
         self.weighed = totals[-1].item(), numbers[-1].item()
         relative = self._against_mean(weights, totals / numbers)
-        rates = self.schedule.rates(seen, self.engine.n_updates, 1, relative)
+        updates = self.engine.n_updates + np.arange(len(seen))
+        rates = self.schedule.rates(seen, updates, 1, relative)
         losses = self.engine.learn(batch, rates)
         finite = np.isfinite(losses)
         self.n_seen += len(losses) if finite.all() else int(np.argmin(finite)) + 1

@@ -19,6 +19,7 @@ class Schedule(NamedTuple):
     alpha: float  # of one row
     adaptive: bool
     n_rows: int | None  # of the table; None for a stream, whose rows are those it has had
+    warmup: int = 0  # updates over which a rule's own rates rise, as their square
 
     def rates(self, n_seen, n_updates, size, weight=1.0):
         """Rates of an update by ``size`` rows after ``n_seen`` samples in ``n_updates`` updates.
@@ -29,14 +30,14 @@ class Schedule(NamedTuple):
         of them for its rate, as the moments of the adaptive step are. A large table needs less
         decay of weights: from `DECAY_ROWS` on, the decay falls as one over the number of rows.
         """
-        divisor = 1.0 if self.decay_samples is None else 1.0 + n_seen / self.decay_samples
-        eta = self.learning_rate_init / divisor
-        centering = self.centering_rate / divisor
+        fall = 1.0 if self.decay_samples is None else 1.0 + n_seen / self.decay_samples
+        eta = self.learning_rate_init / fall
+        centering = self.centering_rate / fall
         if self.adaptive and centering:
             centering = max(centering, 1 / (n_updates + 2))
         return Rates(
             step=eta,
-            divisor=divisor,
+            divisor=fall * np.maximum(1.0, self.warmup / (n_updates + 1)) ** 2,
             centering=centering,
             weight_decay=self.alpha * eta * size * self._need_of_decay(n_seen),
             span=STREAM_SPAN if self.n_rows is None else TABLE_SPAN,
