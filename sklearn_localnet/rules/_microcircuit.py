@@ -30,12 +30,12 @@ class Microcircuit(Rule):
 
     Parameters
     ----------
-    apical_rate : float in (0, 1], default=0.0015
+    apical_rate : float in (0, 1], default=0.002
         eta_2 of Eq. (6), an absolute rate.
-    interneuron_rate : float in (0, 1], default=0.003
+    interneuron_rate : float in (0, 1], default=0.0025
         eta_q = eta / tau of Eqs. (7), (21) and (22), an absolute rate. Below ``apical_rate``, gains
         grow beyond their limit.
-    warmup : int, default=1500
+    warmup : int, default=1800
         Updates over which both rates rise, as the square of the number of updates, so that basal
         synapses are ahead of the circuit that teaches them; 0 is rates that do not rise, as
         published.
@@ -80,9 +80,9 @@ class Microcircuit(Rule):
     def __init__(
         self,
         *,
-        apical_rate: float = 0.0015,
-        interneuron_rate: float = 0.003,
-        warmup: int = 1500,
+        apical_rate: float = 0.002,
+        interneuron_rate: float = 0.0025,
+        warmup: int = 1800,
         gain_damping: float = 0.0,
         n_interneurons: int | Literal["auto", "n_targets", "n_hidden"] = "auto",
         interneurons: Literal["tied", "decoupled", "target"] = "tied",
