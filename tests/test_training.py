@@ -90,7 +90,7 @@ def test_rows_left_out_do_not_count_among_the_rows_of_the_table(iris):
 
 def test_weights_of_a_large_table_decay_less():
     def decay(n_rows, n_seen=0):
-        schedule = Schedule(0.01, 0.0, None, 0.4 / 200, True, n_rows)
+        schedule = Schedule(0.01, 0.0, None, 0.4 / 200, True, n_rows, warmup=0)
         return schedule.rates(n_seen, 0, 200).weight_decay
 
     assert decay(100) == decay(DECAY_ROWS) == pytest.approx(0.4 * 0.01)

@@ -90,7 +90,7 @@ class LearningNetwork(FittedNetwork):
             self.alpha / AUTO_BATCH,
             self.solver == "adam",
             n_rows,
-            getattr(plan.rule, "warmup", 0),  # a rule need not derive from Rule
+            getattr(plan.rule, "warmup", 0),
         )
         if engine is None:
             fresh = not hasattr(self, "layers_")

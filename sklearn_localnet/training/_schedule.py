@@ -19,7 +19,7 @@ class Schedule(NamedTuple):
     alpha: float  # of one row
     adaptive: bool
     n_rows: int | None  # of the table; None for a stream, whose rows are those it has had
-    warmup: int = 0  # updates over which a rule's own rates rise, as their square
+    warmup: int  # updates over which a rule's own rates rise, as the square of their number
 
     def rates(self, n_seen, n_updates, size, weight=1.0):
         """Rates of an update by ``size`` rows after ``n_seen`` samples in ``n_updates`` updates.
