@@ -535,14 +535,19 @@ def test_with_an_interneuron_for_each_target_the_plateau_starts_as_the_error_car
     np.testing.assert_allclose(held[0]["plateau"], expected, atol=1e-12)
 
 
-def test_decoupled_interneurons_start_apart_by_as_much_as_their_synapses_are_large():
-    rule = {"interneurons": "decoupled", "n_interneurons": 80}
-    plan = make(rule=rule, hidden=(100,))
-    layer = begin(plan, make_batches(plan)[0]).labile[0]
-    apart = layer["pyramidal_to_interneuron_weights"] - layer["interneuron_weights"].T
-    size = np.sqrt(np.mean(layer["interneuron_weights"] ** 2))
-    assert np.std(apart) == pytest.approx(size, rel=0.05)
-    assert abs(np.mean(apart)) < 0.05 * size
+@pytest.mark.parametrize(
+    ("k", "count"), [(100, 80), (100, 100), (30, 4), (4, 3), (1, 1), (2, "n_targets")]
+)
+def test_decoupled_interneurons_start_apart_and_inhibit_each_direction_that_they_see(k, count):
+    plan = make(rule={"interneurons": "decoupled", "n_interneurons": count})
+    batch, layers = make_batches(plan)[0], [{"basal_weights": np.zeros((k, FEATURES))}, {}]
+    for seed in range(20):
+        (layer,) = plan.rule.start(np.random.default_rng(seed), layers, batch)
+        Q, R = layer["interneuron_weights"], layer["pyramidal_to_interneuron_weights"]
+        largest = np.linalg.norm(Q, 2)
+        np.testing.assert_allclose(np.linalg.svd(R - Q.T)[1], largest / 2, rtol=1e-9)
+        inhibition = np.linalg.eigvals(Q @ R if k < Q.shape[1] else R @ Q)
+        assert inhibition.real.min() > 0.4 * largest**2
 
 
 @pytest.mark.parametrize(("scale", "size"), [(1e30, "large"), (1e-37, "small")])

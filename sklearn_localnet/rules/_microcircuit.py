@@ -11,6 +11,7 @@ from ._gain import gain_spectrum
 from ._rule import Rule, Synapse, Wire, check_number
 
 TRACE_RATE = 0.1  # rho, the rate at which a trace of the gain update forgets
+DIFFERENCE = 0.5  # of R from Q^T at the start, against Q; from one on, inhibition may excite
 MODES = ("tied", "decoupled", "target")
 COUNTS = ("auto", "n_targets", "n_hidden")
 LEAST_INTERNEURONS = 16  # of "auto", where there are as many neurons
@@ -172,8 +173,8 @@ class Microcircuit(Rule):
         if self.damping:
             arrays["gain_trace"] = np.zeros((k, count))
         if self.interneurons == "decoupled":
-            noise = spread / math.sqrt(k) * rng.standard_normal((count, k))
-            arrays["pyramidal_to_interneuron_weights"] = inter.T + noise
+            difference = DIFFERENCE * spread * orthonormal(count, k, rng)
+            arrays["pyramidal_to_interneuron_weights"] = inter.T + difference
             if self.damping:
                 arrays["back_trace"] = np.zeros((count, k))
         return arrays
