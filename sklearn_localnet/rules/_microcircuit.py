@@ -148,7 +148,8 @@ class Microcircuit(Rule):
         """Yield W2^T, Q and R of each layer, near equilibrium.
 
         Their singular values are the spread of the targets, which is where Sec. A has them when
-        the target is predictable, in random directions that they share.
+        the target is predictable, in random directions that they share. A decoupled R differs
+        from Q^T by `DIFFERENCE` of that, in directions of its own.
         """
         n = batch.target.shape[1]
         power = np.mean(batch.target.astype(np.float64) ** 2, axis=1)
