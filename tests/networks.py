@@ -195,7 +195,7 @@ class Textbook:
         p = y @ W2T.T - (z @ (R + kappa * E).T) @ (Q + kappa * D).T
         if plan.modulation == "plateau":
             size = np.linalg.norm(p, axis=1)
-            p = p * gate(np.maximum(size - 0.6 * (s @ size), 0), s)
+            p = p * gate(np.clip(size - 0.5 * (s @ size), 0, s @ size), s)
         if plan.modulation == "surprise":
             p = p * gate(0.1 + surprise, s)
         p = p * slope

@@ -66,13 +66,12 @@ def test_the_published_network_starts_at_thresholds_of_zero(iris):
 # Rates
 
 
+@quiet
 def test_rates_halve_in_forty_epochs_of_a_table_and_stay_in_a_stream(iris):
     options = {"hidden_layer_sizes": 6, "random_state": 0, "max_iter": 5, "tol": 0}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        auto = LocalRuleClassifier(**options).fit(*iris)
-        told = LocalRuleClassifier(learning_rate_decay=40 * 150, **options).fit(*iris)
-    assert_same_state(auto, told)
+    without = options | {"rule": "feedback_alignment"}  # has no rates of its own
+    auto = LocalRuleClassifier(**without).fit(*iris)
+    assert_same_state(auto, LocalRuleClassifier(learning_rate_decay=40 * 150, **without).fit(*iris))
     stream = LocalRuleClassifier(**options).partial_fit(*iris, classes=range(3))
     constant = LocalRuleClassifier(learning_rate_decay=None, **options)
     assert_same_state(stream, constant.partial_fit(*iris, classes=range(3)))
@@ -90,7 +89,7 @@ def test_rows_left_out_do_not_count_among_the_rows_of_the_table(iris):
 
 def test_weights_of_a_large_table_decay_less():
     def decay(n_rows, n_seen=0):
-        schedule = Schedule(0.01, 0.0, None, 0.4 / 200, True, n_rows, warmup=0)
+        schedule = Schedule(0.01, 0.0, None, True, 0.4 / 200, True, n_rows, warmup=0)
         return schedule.rates(n_seen, 0, 200).weight_decay
 
     assert decay(100) == decay(DECAY_ROWS) == pytest.approx(0.4 * 0.01)
@@ -99,9 +98,16 @@ def test_weights_of_a_large_table_decay_less():
     assert decay(None, n_seen=2 * DECAY_ROWS) == pytest.approx(0.2 * 0.01)
 
 
+@pytest.mark.parametrize(("rule_too", "fall"), [(True, 3.0), (False, 1.0)])
+def test_rates_of_a_rule_fall_where_they_are_told_to(rule_too, fall):
+    schedule = Schedule(0.01, 0.1, 100.0, rule_too, 0.0, False, 50, 0)
+    rates = schedule.rates(200, 4, 50)
+    assert_allclose([rates.step, rates.centering, rates.divisor], [0.01 / 3, 0.1 / 3, fall])
+
+
 def test_rates_of_a_rule_rise_with_the_square_of_the_updates():
     def part(n_updates, warmup):
-        schedule = Schedule(0.01, 0.0, 100.0, 0.0, True, 50, warmup)
+        schedule = Schedule(0.01, 0.0, 100.0, True, 0.0, True, 50, warmup)
         rates = schedule.rates(200, n_updates, 50)
         assert rates.step == pytest.approx(0.01 / 3)
         return 3 / rates.divisor

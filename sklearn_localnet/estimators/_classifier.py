@@ -57,14 +57,14 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         eta_1 of the basal synapses, and the rate of a delta-rule readout.
     learning_rate_decay : float, "auto" or None, default="auto"
         t_0 in samples: every rate is divided by 1 + t / t_0 after t samples; None keeps them.
-        "auto" is 40 epochs of the table in ``fit``, and None in ``partial_fit``: a stream may
-        drift.
+        "auto" is 40 epochs of the table in ``fit``, where rates that are the rule's own stay, and
+        None in ``partial_fit``: a stream may drift.
     modulation : {"plateau", "surprise"} or None, default="plateau"
         Broadcast gate on the plasticity of each row, one on average over a batch. "plateau": by how
-        much the size of the row's teaching signal exceeds 0.6 of the batch's mean, and zero
-        below, in each layer by itself. "surprise": 0.1 plus one minus the readout's probability of
-        the true class (for values 1 - exp(-e^2 / 2) of its error e); it uses a prediction, which
-        the paper's algorithm never does. A batch of one row is not gated.
+        much the size of the row's teaching signal exceeds half of the batch's mean, at most once
+        the mean, and zero below, in each layer by itself. "surprise": 0.1 plus one minus the
+        readout's probability of the true class (for values 1 - exp(-e^2 / 2) of its error e); it
+        uses a prediction, which the paper's algorithm never does. A batch of one row is not gated.
     centering_rate : float in (0, 1] or None, default=0.01
         eps of Eq. (24); None switches mean subtraction off.
     fit_intercept : bool, default=True

@@ -81,12 +81,14 @@ class LearningNetwork(FittedNetwork):
         new ones.
         """
         decay = self.learning_rate_decay
-        if decay == "auto":
+        by_itself = decay == "auto"
+        if by_itself:
             decay = None if n_rows is None else EPOCHS_TO_HALF * n_rows
         schedule = Schedule(
             self.learning_rate_init,
             self.centering_rate or 0.0,
             decay,
+            not by_itself,
             self.alpha / AUTO_BATCH,
             self.solver == "adam",
             n_rows,

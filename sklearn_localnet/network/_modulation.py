@@ -3,7 +3,7 @@
 from ..rules import _equations as eq
 
 SURPRISE_FLOOR = 0.1  # the part of plasticity that a fully expected row keeps
-QUIET = 0.6  # part of the mean teaching signal that a row's must exceed to teach
+QUIET = 0.5  # part of the mean teaching signal that a row's must exceed to teach
 
 
 def gate(modulation, teaching, error, share, readout):
@@ -12,8 +12,8 @@ def gate(modulation, teaching, error, share, readout):
     Parameters
     ----------
     modulation : "plateau", "surprise" or None
-        "plateau": by how much the length of a row's teaching signal exceeds `QUIET` of the mean;
-        "surprise": how unlikely the readout held the truth.
+        "plateau": by how much the length of a row's teaching signal exceeds `QUIET` of the mean, up
+        to once the mean; "surprise": how unlikely the readout held the truth.
     teaching : (B, k) array
     error : (B, n) array
     share : (B,) array
@@ -26,7 +26,8 @@ def gate(modulation, teaching, error, share, readout):
         size = SURPRISE_FLOOR + readout.surprise(error)
     else:
         size = xp.sqrt(xp.vecdot(teaching, teaching))
-        size = eq.at_least(size - QUIET * (share @ size), 0)
+        mean = share @ size
+        size = xp.minimum(eq.at_least(size - QUIET * mean, 0), mean)
     mean = share @ size
     return (size / mean if mean > 0 else size)[:, None]
 

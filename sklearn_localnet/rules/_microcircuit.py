@@ -36,7 +36,7 @@ class Microcircuit(Rule):
     interneuron_rate : float in (0, 1], default=0.0025
         eta_q = eta / tau of Eqs. (7), (21) and (22), an absolute rate. Below ``apical_rate``, gains
         grow beyond their limit.
-    warmup : int, default=1800
+    warmup : int, default=2500
         Updates over which both rates rise, as the square of the number of updates, so that basal
         synapses are ahead of the circuit that teaches them; 0 is rates that do not rise, as
         published.
@@ -83,7 +83,7 @@ class Microcircuit(Rule):
         *,
         apical_rate: float = 0.002,
         interneuron_rate: float = 0.0025,
-        warmup: int = 1800,
+        warmup: int = 2500,
         gain_damping: float = 0.0,
         n_interneurons: int | Literal["auto", "n_targets", "n_hidden"] = "auto",
         interneurons: Literal["tied", "decoupled", "target"] = "tied",

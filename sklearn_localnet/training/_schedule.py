@@ -16,6 +16,7 @@ class Schedule(NamedTuple):
     learning_rate_init: float
     centering_rate: float
     decay_samples: float | None  # t_0; None keeps rates constant
+    rule_too: bool  # whether a rule's own rates fall with those of steps and mean activity
     alpha: float  # of one row
     adaptive: bool
     n_rows: int | None  # of the table; None for a stream, whose rows are those it has had
@@ -37,12 +38,15 @@ class Schedule(NamedTuple):
             centering = max(centering, 1 / (n_updates + 2))
         return Rates(
             step=eta,
-            divisor=fall * np.maximum(1.0, self.warmup / (n_updates + 1)) ** 2,
+            divisor=(fall if self.rule_too else 1.0) * self._rise(n_updates),
             centering=centering,
             weight_decay=self.alpha * eta * size * self._need_of_decay(n_seen),
             span=STREAM_SPAN if self.n_rows is None else TABLE_SPAN,
             weight=weight,
         )
+
+    def _rise(self, n_updates):
+        return np.maximum(1.0, self.warmup / (n_updates + 1)) ** 2
 
     def _need_of_decay(self, n_seen):
         n_rows = n_seen if self.n_rows is None else self.n_rows
