@@ -14,6 +14,7 @@ from sklearn_localnet import LocalRuleClassifier, LocalRuleRegressor, published
 from sklearn_localnet.network._network import Batch
 from sklearn_localnet.network._readout import Linear, Logistic, Softmax, scores
 from sklearn_localnet.network._start import _thresholds
+from sklearn_localnet.rules import Microcircuit
 from sklearn_localnet.training._loop import Patience
 from sklearn_localnet.training._schedule import DECAY_ROWS, Schedule
 from sklearn_localnet.training._settle import CLASS_DECAY, DECAYS, SPENT, settle_readout
@@ -96,6 +97,17 @@ def test_weights_of_a_large_table_decay_less():
     assert decay(4 * DECAY_ROWS) == pytest.approx(0.1 * 0.01)
     assert decay(None, n_seen=100) == pytest.approx(0.4 * 0.01)
     assert decay(None, n_seen=2 * DECAY_ROWS) == pytest.approx(0.2 * 0.01)
+
+
+@quiet
+def test_rates_of_the_circuit_stay_where_steps_fall_by_themselves(iris):
+    def apical(decay):  # of a circuit whose neurons stand still
+        still = {"learning_rate_init": 1e-12, "centering_rate": None, "random_state": 0}
+        model = LocalRuleClassifier(6, rule=Microcircuit(warmup=0), max_iter=5, tol=0, **still)
+        return model.set_params(learning_rate_decay=decay).fit(*iris).layers_[0].apical_weights
+
+    assert_allclose(apical("auto"), apical(None), atol=1e-9)
+    assert abs(apical("auto") - apical(40 * 150)).max() > 1e-5
 
 
 @pytest.mark.parametrize(("rule_too", "fall"), [(True, 3.0), (False, 1.0)])

@@ -26,8 +26,8 @@ def gate(modulation, teaching, error, share, readout):
         size = SURPRISE_FLOOR + readout.surprise(error)
     else:
         size = xp.sqrt(xp.vecdot(teaching, teaching))
-        mean = share @ size
-        size = xp.minimum(eq.at_least(size - QUIET * mean, 0), mean)
+        usual = share @ size
+        size = xp.minimum(eq.at_least(size - QUIET * usual, 0), usual)
     mean = share @ size
     return (size / mean if mean > 0 else size)[:, None]
 

@@ -36,17 +36,15 @@ class Schedule(NamedTuple):
         centering = self.centering_rate / fall
         if self.adaptive and centering:
             centering = max(centering, 1 / (n_updates + 2))
+        rise = np.maximum(1.0, self.warmup / (n_updates + 1)) ** 2
         return Rates(
             step=eta,
-            divisor=(fall if self.rule_too else 1.0) * self._rise(n_updates),
+            divisor=rise * fall if self.rule_too else rise,
             centering=centering,
             weight_decay=self.alpha * eta * size * self._need_of_decay(n_seen),
             span=STREAM_SPAN if self.n_rows is None else TABLE_SPAN,
             weight=weight,
         )
-
-    def _rise(self, n_updates):
-        return np.maximum(1.0, self.warmup / (n_updates + 1)) ** 2
 
     def _need_of_decay(self, n_seen):
         n_rows = n_seen if self.n_rows is None else self.n_rows
