@@ -154,7 +154,7 @@ def test_every_array_that_a_network_learns_is_audited(table, hidden):
     assert {"readout_weights_", "readout_intercepts_"} <= audited
 
 
-@pytest.mark.parametrize(("modulation", "source"), [("plateau", "plateau"), ("surprise", "error")])
+@pytest.mark.parametrize(("modulation", "source"), [("plateau", "teaching"), ("surprise", "error")])
 def test_a_gate_is_shown_with_what_it_is_made_of(table, modulation, source):
     model, y = make(LocalRuleClassifier, table[1], modulation=modulation)
     report = audit_locality(model, table[0], y)

@@ -272,7 +272,7 @@ def test_rules_learn(rule, solver, activation):
     common = {"rule": rule, "activation": activation, "solver": solver, "alpha": 0.1}
     common |= {"sizes": (20, 10), "learning_rate_init": 0.02, "max_iter": 80}
     if solver == "sgd":  # with which direct feedback alignment diverges where it goes on for long
-        common |= {"learning_rate_init": 0.05, "batch_size": 10, "n_iter_no_change": 20}
+        common |= {"learning_rate_init": 0.025, "batch_size": 10, "n_iter_no_change": 20}
     for readout in ("softmax", "hebbian"):
         accuracy = classifier(readout=readout, **common).fit(X, y).score(X, y)
         assert accuracy > 0.4, readout  # of four classes

@@ -2,8 +2,8 @@
 
 Every rule of the package and scikit-learn's MLP, which backpropagates, learn the same rows with
 the same hidden layers and seeds; everything else is each one's default. The defaults allow the
-rules 100 epochs and the MLP 200; ``--epochs`` sets one number for all. Run it from the root of the
-repository::
+rules 100 epochs and the MLP 200; ``--epochs`` sets one number for all. ``--no-gate`` lets every row
+teach alike. Run it from the root of the repository::
 
     python examples/benchmarks/bench_rules.py --data DIR --threads 1 --json rules.json --out FIGURES
 
@@ -113,6 +113,8 @@ def make_estimator(model, quantity, sizes, seed, args):
         parameters["max_iter"] = epochs
     if model == "MLP":
         return (MLPRegressor if quantity else MLPClassifier)(**parameters)
+    if args.no_gate:
+        parameters["modulation"] = None
     cls = LocalRuleRegressor if quantity else LocalRuleClassifier
     return cls(rule=model, **parameters)
 
@@ -217,6 +219,7 @@ def main():
     parser = command_line(__doc__)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--epochs", type=int, help="at most, the same for all")
+    parser.add_argument("--no-gate", action="store_true", help="no gate on rows, for any rule")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     run(parser, benchmark)
 

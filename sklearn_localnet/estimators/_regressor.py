@@ -53,11 +53,10 @@ class LocalRuleRegressor(RegressorMixin, LocalRuleEstimator):
         None in ``partial_fit``: a stream may drift.
     modulation : {"plateau", "surprise"} or None, default=None
         Broadcast gate on the plasticity of each row, one on average over a batch. "plateau": by how
-        much the size of the row's plateau potentials exceeds half of the batch's mean, at most once
-        the mean, and zero below, in each layer by itself; rules without plateaus, which send
-        errors, learn without it. "surprise": 0.1 plus one minus the readout's probability of the
-        true class (for values 1 - exp(-e^2 / 2) of its error e); it uses a prediction, which the
-        paper's algorithm never does. A batch of one row is not gated.
+        much the size of the row's teaching signal exceeds half of the batch's mean, at most once
+        the mean, and zero below, in each layer by itself. "surprise": 0.1 plus one minus the
+        readout's probability of the true class (for values 1 - exp(-e^2 / 2) of its error e); it
+        uses a prediction, which the paper's algorithm never does. A batch of one row is not gated.
     centering_rate : float in (0, 1] or None, default=0.01
         eps of Eq. (24); None switches mean subtraction off.
     fit_intercept : bool, default=True

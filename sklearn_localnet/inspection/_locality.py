@@ -376,10 +376,11 @@ class _Audit:
             if held["gate"] is None:
                 continue
             path, one = self.name(place, "gate"), held["gate"].shape == (len(share), 1)
-            plateau = held.get("plateau")
-            parts = {"error": (plateau, _moved(error, (0, 0)))}
-            if plateau is not None:
-                parts["plateau"] = _moved(plateau, self._excited(place)), error
+            teaching = _moved(held["teaching"], self._excited(place))
+            parts = {
+                "teaching": (teaching, error),
+                "error": (held["teaching"], _moved(error, (0, 0))),
+            }
             for quantity, (signal, missed) in parts.items():
                 other = gate(self.plan.modulation, signal, missed, share, readout)
                 depends = not np.array_equal(other, held["gate"])

@@ -3,31 +3,29 @@
 from ..rules import _equations as eq
 
 SURPRISE_FLOOR = 0.1  # the part of plasticity that a fully expected row keeps
-QUIET = 0.5  # part of the mean plateau that a row's must exceed to teach
+QUIET = 0.5  # part of the mean teaching signal that a row's must exceed to teach
 
 
-def gate(modulation, plateau, error, share, readout):
+def gate(modulation, teaching, error, share, readout):
     """Gate (B, 1) of the rows, or None for ones, as for a row that is alone.
 
     Parameters
     ----------
     modulation : "plateau", "surprise" or None
-        "plateau": by how much the length of a row's plateaus exceeds `QUIET` of the mean, up to
-        once the mean; "surprise": how unlikely the readout held the truth.
-    plateau : (B, k) array or None
-        Plateau potentials, where the rule makes some; "plateau" is no gate where it does not.
+        "plateau": by how much the length of a row's teaching signal exceeds `QUIET` of the mean, up
+        to once the mean; "surprise": how unlikely the readout held the truth.
+    teaching : (B, k) array
     error : (B, n) array
     share : (B,) array
     readout : Linear
     """
-    without = modulation == "plateau" and plateau is None
-    if modulation is None or without or share.shape[0] == 1:
+    if modulation is None or share.shape[0] == 1:
         return None
+    xp = eq.namespace(teaching)
     if modulation == "surprise":
         size = SURPRISE_FLOOR + readout.surprise(error)
     else:
-        xp = eq.namespace(plateau)
-        size = xp.sqrt(xp.vecdot(plateau, plateau))
+        size = xp.sqrt(xp.vecdot(teaching, teaching))
         usual = share @ size
         size = xp.minimum(eq.at_least(size - QUIET * usual, 0), usual)
     mean = share @ size
@@ -44,9 +42,9 @@ def add_gates(plan, held, top, share):
     above = plan.readout.drive(top)
     for place in reversed(range(len(held))):
         cells = held[place]
+        teaching = cells["teaching"]
         cells["drive_above"] = above
-        plateau = cells.get("plateau")
-        cells["gate"] = gate(plan.modulation, plateau, top["error"], share, plan.readout)
-        cells["drive"] = above = cells["slope"] * cells["teaching"]
+        cells["gate"] = gate(plan.modulation, teaching, top["error"], share, plan.readout)
+        cells["drive"] = above = cells["slope"] * teaching
         if place > 0 and cells["gate"] is not None:
             above = cells["gate"] * above
