@@ -7,18 +7,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.neural_network import MLPClassifier
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
 from ..export._mlp import forward_mlp
 from ..network._arrays import library_of, like, to_numpy
-from ..network._readout import probabilities
+from ..network._readout import estimated_probabilities, probabilities
 from ..rules._equations import namespace
 from ._base import LocalRuleEstimator
+from ._class_weight import class_weighted
 from ._targets import LabelEncoder
-from ._validation import MatrixLike, check_classes, naming
-
-HINGE_WIDTH = 1e-2  # over which an estimate of no probability at all is rounded off
+from ._validation import MatrixLike, check_classes
 
 
 @dataclass(eq=False, repr=False)
@@ -301,25 +299,8 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         self.out_activation_ = "identity" if self.readout == "hebbian" else encoder.activation
 
     def _class_weighted(self, encoder, codes, weights):
-        if self.class_weight is None:
-            return weights
-        with naming("class_weight"), np.errstate(over="ignore", invalid="ignore"):
-            if encoder.multilabel:
-                factor = compute_sample_weight(self.class_weight, codes)
-            else:
-                known = self._known_class_weight(encoder)
-                factor = _class_factors(known, encoder.classes, codes, weights)[codes]
-            weights = factor if weights is None else weights * factor
-        if not np.isfinite(weights.sum()):
-            raise ValueError("class_weight makes the sum of the weights too large for float64.")
-        return weights
-
-    def _known_class_weight(self, encoder):
-        """Weights of the classes; where more may come, those of the ones that are there."""
-        if self.new_classes == "raise" or not isinstance(self.class_weight, dict):
-            return self.class_weight
-        known = set(encoder.classes.tolist())
-        return {label: weight for label, weight in self.class_weight.items() if label in known}
+        growing = self.new_classes == "add"
+        return class_weighted(self.class_weight, growing, encoder, codes, weights)
 
     def decision_function(self, X: MatrixLike) -> np.ndarray:
         """Scores whose sign, or whose largest, gives the label.
@@ -390,15 +371,8 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         return chance
 
     def _chances(self, X):
-        scores = self._decision(X)
-        output = self._encoder().activation
-        if self.out_activation_ != "identity":
-            return probabilities(scores, output)
-        if output == "logistic":
-            likely, unlikely = _hinge(0.5 + scores), _hinge(0.5 - scores)
-            return likely / (likely + unlikely)
-        likely = _hinge(scores)
-        return likely / namespace(likely).sum(likely, axis=1, keepdims=True)
+        of = probabilities if self.out_activation_ != "identity" else estimated_probabilities
+        return of(self._decision(X), self._encoder().activation)
 
     def predict_log_proba(self, X: MatrixLike) -> np.ndarray:
         """Logarithm of the probabilities of the classes.
@@ -453,38 +427,3 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
         if self._multilabel:
             return forward_mlp(self, MLPClassifier, [[0] * self.n_outputs_], classes=self.classes_)
         return forward_mlp(self, MLPClassifier, self.classes_[:1], classes=self.classes_)
-
-
-def _class_factors(class_weight, classes, codes, weights):
-    """What weights of rows are multiplied by for each class, zero for one without a row to count.
-
-    "balanced" is the weighted form of ``n_samples / (n_classes * np.bincount(y))``. scikit-learn's
-    function divides by zero where a class has rows but no weight, and takes labels "1" for 1.
-    """
-    if class_weight == "balanced":
-        held = np.bincount(codes, weights, minlength=len(classes))
-        present, factors = held > 0, np.zeros(len(classes))
-        factors[present] = held.sum() / (present.sum() * held[present])
-        return factors
-    if isinstance(class_weight, list):
-        raise ValueError("class_weight is a list, one dict a label: give a dict for one column y.")
-    labels = classes.tolist()
-    missing = [label for label in labels if label not in class_weight]
-    if missing and len(class_weight) > len(labels) - len(missing):
-        others = [label for label in class_weight if label not in labels]
-        raise ValueError(
-            f"class_weight has weights for {others}, which are not among the classes, and none for "
-            f"the classes {missing}."
-        )
-    return np.array([class_weight.get(label, 1.0) for label in labels])
-
-
-def _hinge(scores):
-    """A smooth max(scores, 0), positive and increasing, for scores that estimate probabilities.
-
-    0.5 (s + sqrt(s^2 + c^2)) with c = HINGE_WIDTH, without the cancellation of a large -s.
-    """
-    xp = namespace(scores)
-    width = xp.ones_like(scores) * HINGE_WIDTH
-    larger = 0.5 * (xp.abs(scores) + xp.hypot(scores, width))
-    return xp.where(scores > 0, larger, 0.25 * HINGE_WIDTH**2 / larger)

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from ..estimators._classifier import HINGE_WIDTH, LocalRuleClassifier
+from ..estimators._classifier import LocalRuleClassifier
 from ..estimators._regressor import LocalRuleRegressor
+from ..network._readout import HINGE_WIDTH
 
 ACTIVATIONS = {"relu": "Relu", "identity": "Identity", "tanh": "Tanh", "logistic": "Sigmoid"}
 
@@ -154,7 +155,7 @@ def _chances(graph, estimator):
 
 
 def _hinge(graph, scores):
-    """The same function as `_classifier._hinge`."""
+    """The same function as `_readout._hinge`."""
     square = graph.node("Add", graph.node("Mul", scores, scores), HINGE_WIDTH**2)
     both = graph.node("Add", scores, graph.node("Sqrt", square))
     return graph.node("Mul", both, 0.5)

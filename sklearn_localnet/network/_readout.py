@@ -10,6 +10,7 @@ from ..rules import _equations as eq
 from ..rules._rule import Synapse
 
 APICAL_RATE = 0.003  # eta_2 of a Hebbian readout beside a rule that has no apical synapses
+HINGE_WIDTH = 1e-2  # over which an estimate of no probability at all is rounded off
 
 
 class Linear:
@@ -152,6 +153,26 @@ def probabilities(scores, activation):
         return 1 / (1 + xp.exp(-eq.at_least(scores, least)))
     chance = xp.exp(eq.at_least(scores - xp.max(scores, axis=1, keepdims=True), least))
     return chance / (chance @ xp.ones_like(scores[:1, :]).T)
+
+
+def estimated_probabilities(estimates, activation):
+    """Estimates (B, n) of a Hebbian readout, less their threshold, to probabilities."""
+    if activation == "logistic":
+        likely, unlikely = _hinge(0.5 + estimates), _hinge(0.5 - estimates)
+        return likely / (likely + unlikely)
+    likely = _hinge(estimates)
+    return likely / eq.namespace(likely).sum(likely, axis=1, keepdims=True)
+
+
+def _hinge(estimates):
+    """A smooth max(estimates, 0), positive and increasing, for estimates of probabilities.
+
+    0.5 (s + sqrt(s^2 + c^2)) with c = HINGE_WIDTH, without the cancellation of a large -s.
+    """
+    xp = eq.namespace(estimates)
+    width = xp.ones_like(estimates) * HINGE_WIDTH
+    larger = 0.5 * (xp.abs(estimates) + xp.hypot(estimates, width))
+    return xp.where(estimates > 0, larger, 0.25 * HINGE_WIDTH**2 / larger)
 
 
 def _log(likelihood):
