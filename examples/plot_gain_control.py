@@ -71,9 +71,9 @@ for row, kappa in zip(axes, (0.0, 0.4), strict=True):
 # %%
 # The default network
 # -------------------
-# A hundred rectified neurons, 16 interneurons and all defaults. The loss is low before the gains
+# A hundred rectified neurons, 13 interneurons and all defaults. The loss is low before the gains
 # have reached their limit, one direction after another. Ten kinds of digits, less their mean, span
-# nine directions: nine gains end near one, and what is left for the other seven interneurons to
+# nine directions: nine gains end near one, and what is left for the other four interneurons to
 # listen to is next to nothing.
 
 circuit = LocalRuleClassifier(max_iter=N_EPOCHS, n_iter_no_change=N_EPOCHS, random_state=0)

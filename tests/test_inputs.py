@@ -251,13 +251,13 @@ def test_a_stream_goes_on_in_another_unit(factor, chunk):
     X, y = load_iris(return_X_y=True)
     X, rng = standardised(X), np.random.default_rng(0)
     model = LocalRuleClassifier(random_state=0)
-    for turn in range(16):
-        unit = factor if turn >= 8 else 1.0
+    for turn in range(32):
+        unit = factor if turn >= 16 else 1.0
         rows = rng.permutation(150)
         for first in range(0, 150, chunk):
             part = rows[first : first + chunk]
             model.partial_fit(unit * X[part], y[part], classes=[0, 1, 2])
-        if turn == 7:
+        if turn == 15:
             before = model.score(X, y)
     assert before > 0.93
     assert model.score(factor * X, y) > before - 0.03

@@ -163,6 +163,15 @@ def test_one_class_is_predicted_for_every_row(rule, options, label, method):
         model.set_params(warm_start=True).fit(X, [label] * 149 + [5])
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_one_class_is_likelier_than_none_before_much_is_learnt(seed):
+    X = values(None)[0]
+    for readout in ("softmax", "hebbian"):
+        model = classifier(readout=readout, random_state=seed)
+        model.partial_fit(X[:30], [4] * 30, classes=[4])
+        assert (model.decision_function(X) < 0).all()
+
+
 def test_folds_and_votes_of_one_class_are_taken():
     X, y = rare((40, 2))
     scores = cross_val_score(classifier(), X, y, cv=KFold(3))

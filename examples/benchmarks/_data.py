@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import chi2
 from sklearn import datasets
 
 OPENML_NAMES = {"mnist": "mnist_784", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR_10"}
@@ -132,12 +133,21 @@ def _bumps(rng):
     return X, np.exp(-square / 0.25) @ signs
 
 
+def _shells(n_shells, n_features, rng):
+    """Shells around one centre, which hold as many rows each and lie in no direction."""
+    X = rng.normal(size=(1500, n_features))
+    edges = chi2.ppf(np.arange(1, n_shells) / n_shells, n_features)
+    return X, np.searchsorted(edges, np.sum(X**2, axis=1))
+
+
 #: Functions by name: kind, and what draws their rows.
 FUNCTIONS = {
     "two spirals": ("classification", partial(_spirals, 2)),
     "three spirals": ("classification", partial(_spirals, 3)),
     "checkerboard": ("classification", _checkerboard),
     "rings": ("classification", _rings),
+    "ball": ("classification", partial(_shells, 2, 10)),
+    "five shells": ("classification", partial(_shells, 5, 6)),
     "sin 2a cos 2b": ("regression", _waves),
     "sin 3a": ("regression", _sine),
     "bumps": ("regression", _bumps),

@@ -68,7 +68,9 @@ IMAGE_TASKS = {
     "mnist-10k-256": ImageTask("mnist", 256, swapped=True),
     "mnist-10k-100-100": ImageTask("mnist", (100, 100), swapped=True),
     "mnist-100": ImageTask("mnist", 100),
+    "mnist-100-100": ImageTask("mnist", (100, 100)),
     "fashion-100": ImageTask("fashion_mnist", 100),
+    "fashion-100-100": ImageTask("fashion_mnist", (100, 100)),
     "mnist-one-pass-100": ImageTask("mnist", 100, one_pass=True),
 }
 

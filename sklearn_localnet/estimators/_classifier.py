@@ -322,6 +322,8 @@ class LocalRuleClassifier(ClassifierMixin, LocalRuleEstimator):
     def _decision(self, X):
         scores = self._scores(X)
         if self.out_activation_ == "identity":
+            if len(self.classes_) == 1:
+                scores = 0 * scores  # W2 had no target to learn
             threshold = 0.5 if self._encoder().activation == "logistic" else 0.0
             scores = scores + like(self._target_statistics["mean"] - threshold, scores)
         return scores

@@ -14,7 +14,7 @@ TRACE_RATE = 0.1  # rho, the rate at which a trace of the gain update forgets
 DIFFERENCE = 0.5  # of R from Q^T at the start, against Q; from one on, inhibition may excite
 MODES = ("tied", "decoupled", "target")
 COUNTS = ("auto", "n_targets", "n_hidden")
-LEAST_INTERNEURONS = 16  # of "auto", where there are as many neurons
+SPARE_INTERNEURONS = 8  # of "auto", beside half as many as target columns
 
 
 class Microcircuit(Rule):
@@ -45,8 +45,8 @@ class Microcircuit(Rule):
         published. It does not move the fixed points.
     n_interneurons : int, "auto", "n_targets" or "n_hidden", default="auto"
         Interneurons of a layer: a number (at most as many as the layer has neurons are made), one
-        a target column, or as many as neurons, as in the paper. "auto" is one a target column, but
-        16 at least and as many as neurons at most.
+        a target column, or as many as neurons, as in the paper. "auto" is 8 and one more for every
+        two target columns, but one a target column at least and as many as neurons at most.
     interneurons : {"tied", "decoupled", "target"}, default="tied"
         "tied" holds R = Q^T, Eq. (7); "decoupled" learns R on its own, Eqs. (21) and (22);
         "target" drives one interneuron by each target column, dQ = z y^T - Q, without damping: a
@@ -162,7 +162,7 @@ class Microcircuit(Rule):
         if self.interneurons == "target" or self.n_interneurons == "n_targets":
             return n
         if self.n_interneurons == "auto":
-            return min(k, max(n, LEAST_INTERNEURONS))
+            return min(k, max(n, n // 2 + SPARE_INTERNEURONS))
         return k if self.n_interneurons == "n_hidden" else min(k, int(self.n_interneurons))
 
     def _start_layer(self, rng, spread, k, n, count):
