@@ -525,6 +525,20 @@ def test_apical_and_interneuron_synapses_start_at_the_spread_of_the_targets(
             np.testing.assert_array_equal(layer["interneuron_weights"], layer["apical_weights"])
 
 
+@pytest.mark.parametrize(
+    ("k", "n", "count"),
+    [(100, 1, 8), (100, 3, 9), (100, 10, 13), (100, 26, 26), (5, 1, 5), (5, 9, 5)],
+)
+def test_few_targets_have_more_interneurons_than_columns_but_no_layer_more_than_neurons(
+    k, n, count
+):
+    plan = make(rule={"n_interneurons": "auto"})
+    batch = make_batches(plan)[0]._replace(target=np.ones((ROWS, n)))
+    layers = [{"basal_weights": np.zeros((k, FEATURES))}, {}]
+    (layer,) = plan.rule.start(np.random.default_rng(0), layers, batch)
+    assert layer["interneuron_weights"].shape == (k, count)
+
+
 def test_with_an_interneuron_for_each_target_the_plateau_starts_as_the_error_carried_back():
     plan = make(rule={"gain_damping": 0.0}, centered=False)
     batch = make_batches(plan)[0]
