@@ -2,13 +2,14 @@ r"""
 Two layers learn what one cannot
 ================================
 
-Each neuron of a layer is taught by its own correlation with the target. A wave in two directions
-that bends often asks for more: neurons have to stand where they can work against one another. A
-second layer, which hears the same target and takes the activity of the first as its input, finds
-neurons that do correlate with it. No error and no weight passes from one layer to the other.
+Each neuron of a layer is taught by its own correlation with the target. Ripples around a centre
+ask for more: no direction tells them apart, and neurons have to stand where they can work against
+one another. A second layer, which hears the same target and takes the activity of the first as its
+input, finds neurons that do correlate with it. No error and no weight passes from one layer to the
+other.
 
-The function is :math:`\sin 4a \cos 4b`. The networks see 2,000 of its values, and are drawn on a
-grid.
+The function is :math:`\cos 4r` at the distance :math:`r` from the centre. The networks see 2,000 of
+its values, and are drawn on a grid.
 """
 
 # %%
@@ -29,9 +30,9 @@ from sklearn_localnet import LocalRuleRegressor
 warnings.simplefilter("ignore", ConvergenceWarning)
 
 
-def wave(X):
+def ripples(X):
     """The function to be learnt."""
-    return np.sin(4 * X[:, 0]) * np.cos(4 * X[:, 1])
+    return np.cos(4 * np.hypot(X[:, 0], X[:, 1]))
 
 
 X = np.random.default_rng(0).uniform(-2, 2, (2000, 2))
@@ -41,7 +42,7 @@ networks = {
     "MLPRegressor, two layers": MLPRegressor(hidden_layer_sizes=(100, 100), random_state=0),
 }
 for network in networks.values():
-    network.fit(X, wave(X))
+    network.fit(X, ripples(X))
 
 # %%
 # What they have learnt
@@ -50,10 +51,10 @@ for network in networks.values():
 # The score is that of the grid, which no network has seen.
 side = np.linspace(-2, 2, 101)
 grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-surfaces = {"the function": wave(grid)}
+surfaces = {"the function": ripples(grid)}
 for name, network in networks.items():
     values = network.predict(grid)
-    surfaces[f"{name}\n$R^2$ = {r2_score(wave(grid), values):.3f}"] = values
+    surfaces[f"{name}\n$R^2$ = {r2_score(ripples(grid), values):.3f}"] = values
 
 figure, axes = plt.subplots(1, 4, figsize=(10, 3), layout="constrained", sharey=True)
 for ax, (title, values) in zip(axes, surfaces.items(), strict=True):

@@ -134,7 +134,7 @@ def _bumps(rng):
 
 
 def _shells(n_shells, n_features, rng):
-    """Shells around one centre, which hold as many rows each and lie in no direction."""
+    """Shells around one centre, with as many rows each; no direction tells them apart."""
     X = rng.normal(size=(1500, n_features))
     edges = chi2.ppf(np.arange(1, n_shells) / n_shells, n_features)
     return X, np.searchsorted(edges, np.sum(X**2, axis=1))
