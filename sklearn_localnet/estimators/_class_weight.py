@@ -18,6 +18,11 @@ def class_weighted(class_weight, growing, encoder, codes, weights):
     codes : ndarray of shape (N,) or (N, n_labels)
         Targets as the encoder has them.
     weights : ndarray of shape (N,) or None
+
+    Raises
+    ------
+    ValueError
+        Where ``class_weight`` does not fit the targets; the message names it.
     """
     if class_weight is None:
         return weights

@@ -183,7 +183,8 @@ class Microcircuit(Rule):
     def grown(self, layer, columns):
         """Q and R where each new target has an interneuron that starts as its apical synapses.
 
-        Two columns in the place of one have twice its power, and so has QR.
+        Two columns in the place of one have twice its power, and so has QR. What "auto" has beyond
+        the interneurons that were there starts as in `start`.
         """
         if self.interneurons == "target":
             return {}
